@@ -44,6 +44,13 @@ class Origin(NamedTuple):
     port: int
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """A fetched file."""
+
+    media_type: str
+    data: bytes
+
+
 class Call(msgspec.Struct):
     """One request, decoded as far as the gateway reads it, in the client's own dialect.
 
@@ -62,6 +69,10 @@ class Call(msgspec.Struct):
     content_type: bytes = b"application/json"
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """Headers of the client that travel upstream with this operation, such as `anthropic-version`."""
+    wildcard: str = ""
+    """What the `*` of a wildcard model group stood for; replaces the `*` of the provider's model."""
+    attachments: dict[str, "Attachment"] = {}
+    """What the gateway fetched for the URLs that `Provider.attachments` named."""
 
 
 class UpstreamRequest(msgspec.Struct):
@@ -109,6 +120,21 @@ class StreamTranslator(Protocol):
         """Take the end of the upstream's body; return what remains to be sent."""
 
 
+class Credentials(Protocol):
+    """Credentials that expire. The gateway refreshes them in a thread, before they are needed where it can."""
+
+    @property
+    def available(self) -> bool:
+        """True while requests can be signed with what is at hand."""
+
+    @property
+    def refresh_due(self) -> bool:
+        """True when `refresh` should be called soon; also while nothing is available."""
+
+    def refresh(self) -> None:
+        """Fetch anew; blocks. Raises `UpstreamError` (category AUTHENTICATION) with a message fit for the client."""
+
+
 class Provider(Protocol):
     """One deployment's way to speak to its upstream."""
 
@@ -118,9 +144,14 @@ class Provider(Protocol):
     """The model name that the upstream knows."""
     api_base: str
     """The base URL as shown to clients, without query or credentials."""
+    credentials: Credentials | None
+    """Credentials that must be fresh before `encode`; None where they never expire."""
 
     def supports(self, operation: Operation) -> bool:
         """Tell whether this provider can serve the operation, natively or by translation."""
+
+    def attachments(self, call: Call) -> Sequence[str]:
+        """Name the URLs in the call that the upstream can not fetch itself; the gateway fetches them before `encode`."""
 
     def encode(self, call: Call) -> UpstreamRequest:
         """Build the upstream request. Raises `InvalidRequestError` for what the upstream can not express."""
