@@ -1,1 +1,5 @@
-"""."""
+"""Upstream providers: encode calls for them, decode and translate what they answer. Nothing here does I/O."""
+
+from headgate.providers._registry import PROVIDERS, Endpoint, create, resolve
+
+__all__ = ["PROVIDERS", "Endpoint", "create", "resolve"]
