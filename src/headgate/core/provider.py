@@ -151,7 +151,7 @@ class Provider(Protocol):
         """Tell whether this provider can serve the operation, natively or by translation."""
 
     def attachments(self, call: Call) -> Sequence[str]:
-        """Name the URLs in the call that the upstream can not fetch itself; the gateway fetches them before `encode`."""
+        """Name the URLs in the call that the upstream can not fetch itself; the gateway does, before `encode`."""
 
     def encode(self, call: Call) -> UpstreamRequest:
         """Build the upstream request. Raises `InvalidRequestError` for what the upstream can not express."""

@@ -1,0 +1,236 @@
+"""The upstream client: a bounded pool of connections per origin, deadlines, and one safe retry of stale ones."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from headgate.core.provider import Origin, UpstreamRequest
+from headgate.transport.connection import Connection, StaleConnectionError, Timeouts
+from headgate.transport.dialer import Dialer
+from headgate.transport.failures import busy, connection_failed
+from headgate.transport.response import Response
+
+SWEEP_SECONDS = 0.05
+"""How often deadlines are looked at: one timer for all connections instead of several per request."""
+
+
+STALE_ATTEMPTS = 3
+"""How many reused connections may turn out dead in a row before a request fails."""
+
+
+class ClientSettings(msgspec.Struct, frozen=True):
+    """Bounds of the client. Sizes are bytes, times are seconds."""
+
+    maximum_connections: int = 1_024
+    """Connections per origin, at most; further requests wait for one."""
+    wait: float = 10.0
+    """How long a request waits for a connection, at most."""
+    keep_alive: float = 55.0
+    """How long an idle connection is kept; below the 60 s after which load balancers commonly drop it."""
+    response_limit: int = 128 * 1024 * 1024
+    """Size of a response that is read whole, at most."""
+
+
+class Client:
+    """Sends requests to upstreams. Use within one running event loop, and `close` at the end."""
+
+    def __init__(self, dialer: Dialer, settings: ClientSettings | None = None) -> None:
+        self._dialer = dialer
+        self._settings = settings or ClientSettings()
+        self._pools: dict[Origin, Pool] = {}
+        self._busy: set[Connection] = set()
+        self._loop = asyncio.get_running_loop()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def send(self, request: UpstreamRequest, timeouts: Timeouts, *, whole: bool) -> Response:
+        """Send a request; return its response once the head, or with `whole` all of it, has arrived.
+
+        Raises `UpstreamError`. Cancelling the call closes the connection.
+        """
+        pool = self._pools.get(request.origin)
+        if pool is None:
+            pool = self._add_pool(request.origin)
+        body = request.body
+        data = b"%b %b%bContent-Length: %d\r\n\r\n%b" % (
+            request.method,
+            pool.target(request.target),
+            request.headers,
+            len(body),
+            body,
+        )
+        limit = self._settings.response_limit
+        for _ in range(STALE_ATTEMPTS):
+            connection = pool.take()
+            if connection is None:
+                connection = await pool.wait(timeouts.connect)
+            waiter = connection.start(data, timeouts, whole=whole, size_limit=limit)
+            response = connection.response
+            self._busy.add(connection)
+            if self._sweeper is None:
+                self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+            try:
+                await waiter
+            except StaleConnectionError:
+                # What has been idle for longer is most likely stale too.
+                pool.drop_idle()
+                continue
+            except asyncio.CancelledError:
+                response.abort()
+                raise
+            return response
+        raise connection_failed("The upstream closed the connection before it answered.")
+
+    async def close(self) -> None:
+        """Close every connection; requests under way fail."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in list(self._busy):
+            connection.close()
+        for pool in self._pools.values():
+            pool.drop_idle()
+
+    def statistics(self) -> dict[Origin, tuple[int, int]]:
+        """Return open and idle connections per origin."""
+        return {origin: (pool.open, len(pool.idle)) for origin, pool in self._pools.items()}
+
+    def _add_pool(self, origin: Origin) -> "Pool":
+        pool = Pool(origin, self._dialer, self._settings, self._loop, self._busy.discard)
+        self._pools[origin] = pool
+        return pool
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        for connection in [connection for connection in self._busy if connection.deadline < now]:
+            connection.expire()
+        idle = 0
+        for pool in self._pools.values():
+            idle += pool.expire(now)
+        waiting = self._busy or idle
+        self._sweeper = self._loop.call_later(SWEEP_SECONDS if self._busy else 1.0, self._sweep) if waiting else None
+
+
+class Pool:
+    """The connections to one origin. The one used last is used next, so that the surplus grows old and is closed."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        dialer: Dialer,
+        settings: ClientSettings,
+        loop: asyncio.AbstractEventLoop,
+        on_free: Callable[[Connection], None],
+    ) -> None:
+        self._origin, self._dialer, self._settings, self._loop = origin, dialer, settings, loop
+        self._on_free = on_free
+        self._waiters: deque[asyncio.Future[Connection | None]] = deque()
+        self.idle: list[Connection] = []
+        self._connections: set[Connection] = set()
+        self._dialing = 0
+        self._prefix, self._suffix = _frame(origin, dialer)
+
+    @property
+    def open(self) -> int:
+        """How many connections there are, those being opened included."""
+        return len(self._connections) + self._dialing
+
+    def target(self, target: bytes) -> bytes:
+        """Return the rest of the request line and the header lines that are the transport's."""
+        return self._prefix + target + self._suffix
+
+    def take(self) -> Connection | None:
+        """Return an idle connection, or None."""
+        return self.idle.pop() if self.idle else None
+
+    async def wait(self, timeout: float) -> Connection:
+        """Open a connection, or wait for one where no more may be opened. Raises `UpstreamError`."""
+        if self.open < self._settings.maximum_connections:
+            return await self._open(timeout)
+        waiter: asyncio.Future[Connection | None] = self._loop.create_future()
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(self._settings.wait):
+                connection = await waiter
+        except TimeoutError as error:
+            raise busy("All connections to the upstream are in use.") from error
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._hand_on(waiter.result())
+            raise
+        finally:
+            if not waiter.done() or waiter.cancelled():
+                waiter.cancel()
+        if connection is not None:
+            return connection
+        return await self._open(timeout)
+
+    def drop_idle(self) -> None:
+        """Close the connections that nobody uses."""
+        for connection in list(self.idle):
+            connection.close()
+
+    def expire(self, now: float) -> int:
+        """Close what has been idle for too long; return how many stay idle."""
+        limit = now - self._settings.keep_alive
+        while self.idle and self.idle[0].idle_since < limit:
+            self.idle[0].close()
+        return len(self.idle)
+
+    async def _open(self, timeout: float) -> Connection:
+        self._dialing += 1
+        try:
+            connection = await self._dialer.dial(self._origin, self._new, timeout=timeout)
+        except BaseException:
+            self._dialing -= 1
+            self._pass_slot_on()
+            raise
+        self._dialing -= 1
+        assert isinstance(connection, Connection)  # noqa: S101 - it is what the factory made
+        if connection.closed:
+            self._pass_slot_on()
+            raise connection_failed("The upstream closed the connection before it answered.")
+        self._connections.add(connection)
+        return connection
+
+    def _new(self) -> Connection:
+        return Connection(self._loop, self._on_idle, self._on_closed)
+
+    def _on_idle(self, connection: Connection) -> None:
+        self._on_free(connection)
+        self._hand_on(connection)
+
+    def _hand_on(self, connection: Connection | None) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        if connection is not None:
+            connection.idle_since = self._loop.time()
+            self.idle.append(connection)
+
+    def _on_closed(self, connection: Connection) -> None:
+        self._on_free(connection)
+        if connection in self.idle:
+            self.idle.remove(connection)
+        self._connections.discard(connection)
+        self._pass_slot_on()
+
+    def _pass_slot_on(self) -> None:
+        if self._waiters and self.open < self._settings.maximum_connections:
+            self._hand_on(None)
+
+
+def _frame(origin: Origin, dialer: Dialer) -> tuple[bytes, bytes]:
+    """Return what stands before the target in the request line, and what follows it up to the provider's headers."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    default = {"https": 443, "http": 80}[origin.scheme]
+    authority = (host if origin.port == default else f"{host}:{origin.port}").encode(
+        "idna" if not host.isascii() else "ascii"
+    )
+    suffix = b" HTTP/1.1\r\nHost: %b\r\nAccept-Encoding: identity\r\n" % authority
+    proxy = dialer.proxy(origin) if origin.scheme == "http" else None
+    if proxy is None:
+        return b"", suffix
+    return b"http://" + authority, suffix + proxy.authorization

@@ -1,0 +1,81 @@
+"""A data-plane request and the way to answer it, whatever server it came through."""
+
+from typing import Protocol
+
+import msgspec
+
+from headgate.core.provider import Headers
+
+
+class Pausable(Protocol):
+    """What feeds an answer and can be made to wait for a slow reader."""
+
+    def pause(self) -> None:
+        """Stop feeding until `resume`."""
+
+    def resume(self) -> None:
+        """Go on feeding."""
+
+
+class Exchange(Protocol):
+    """One request, read completely, and its answer. Nothing here waits: what can not be sent yet is buffered.
+
+    Header blocks are complete lines, each ending with CRLF, without Content-Length, Transfer-Encoding, Connection and
+    Date, which belong to the transport.
+    """
+
+    method: bytes
+    path: bytes
+    """The path as it came, percent-encoded, without the query."""
+    query: bytes
+    headers: Headers
+    body: bytes
+    received_at: float
+    """When the first byte of the request was read, on the loop's clock."""
+    started: bool
+    """True once anything of the answer was sent."""
+    disconnected: bool
+
+    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+        """Send a whole answer."""
+
+    def begin(self, status: int, headers: bytes, source: Pausable | None) -> None:
+        """Begin a streamed answer, fed by `source`; the head goes out with the first data."""
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of a streamed answer."""
+
+    def finish(self) -> None:
+        """End a streamed answer as it should end."""
+
+    def abort(self) -> None:
+        """Close the connection in the middle of an answer, so that the client sees that it is not whole."""
+
+
+class Refusal(msgspec.Struct):
+    """An answer that is given on the strength of the header alone, before a body is read."""
+
+    status: int
+    headers: bytes
+    body: bytes
+
+
+class DataPlane(Protocol):
+    """What a server hands data-plane requests to."""
+
+    body_limit: int
+    """Bytes of a request body, at most."""
+    draining: bool
+    """True while the process is about to stop: answers then ask the client to connect anew."""
+
+    def serves(self, method: bytes, path: bytes) -> bool:
+        """Tell whether a request belongs to the data plane."""
+
+    def admit(self, method: bytes, path: bytes, headers: Headers) -> Refusal | None:
+        """Look at a request before its body is read; return an answer to refuse it."""
+
+    def refuse(self, path: bytes, status: int, message: str) -> Refusal:
+        """Word a refusal of the transport's own in the dialect of the path."""
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Answer a request. Cancelled when the client goes away."""

@@ -1,0 +1,493 @@
+"""The server's HTTP protocol: uvicorn's, with data-plane requests taken out of the ASGI way.
+
+A data-plane request occupies the connection's cycle like any other, so that uvicorn's shutdown, pipelining, keep-alive
+and flow control see it. What uvicorn lacks is added for both kinds: deadlines for header, body, idle connection and
+slow reader, a bound on header bytes that counts before parsing, exactly one Host, trailers dropped, and a bounded
+pipeline.
+"""
+
+import asyncio
+from enum import Enum
+from typing import Any
+
+import httptools
+import msgspec
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from headgate.transport.exchange import DataPlane, Pausable, Refusal
+
+HEAD_LIMIT = 64 * 1024
+"""Bytes of a request line and its header fields, at most."""
+PIPELINE_LIMIT = 8
+"""Requests that may wait behind the one being answered; further ones are not read and the connection closes."""
+LINGER_SECONDS = 2.0
+"""How long a connection that was refused in the middle of a body is read on, so that the client sees the answer."""
+DISCARD_LIMIT = 64 * 1024
+"""A refused body of at most this many bytes is read and dropped, and the connection stays usable."""
+
+
+class Deadlines(msgspec.Struct, frozen=True):
+    """Seconds a client may take: to send the header, between two pieces of the body, to send all of the body, to send
+    the next request on an open connection, and to read on when it has stopped reading.
+    """
+
+    head: float = 10.0
+    body_idle: float = 30.0
+    body: float = 300.0
+    keep_alive: float = 75.0
+    reader: float = 120.0
+
+
+class State(Enum):
+    """What a connection waits for."""
+
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    ANSWER = "answer"
+    LINGER = "linger"
+
+
+class _NoEvent:
+    """Stands in for the event that uvicorn sets to wake an ASGI application."""
+
+    def set(self) -> None:
+        """Do nothing."""
+
+
+_NO_EVENT = _NoEvent()
+
+
+class DirectExchange:
+    """A data-plane request on a connection of ours; also what uvicorn knows as the connection's cycle."""
+
+    __slots__ = (
+        "_chunked",
+        "_headers_out",
+        "_protocol",
+        "active",
+        "body",
+        "complete",
+        "disconnected",
+        "expect_continue",
+        "headers",
+        "http10",
+        "keep_alive",
+        "message_event",
+        "method",
+        "path",
+        "pieces",
+        "query",
+        "received_at",
+        "refusal",
+        "response_complete",
+        "size",
+        "source",
+        "started",
+        "task",
+    )
+
+    def __init__(self, protocol: "ServerProtocol", method: bytes, path: bytes, query: bytes) -> None:
+        self._protocol = protocol
+        self.method, self.path, self.query = method, path, query
+        self.headers = protocol.headers
+        self.received_at = protocol.received_at
+        self.expect_continue = protocol.expect_100_continue
+        self.message_event = _NO_EVENT
+        self.body = b""
+        self.pieces: list[bytes] = []
+        self.size = 0
+        self.http10 = False
+        self.keep_alive = True
+        self.active = False
+        self.complete = False
+        self.refusal: Refusal | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.source: Pausable | None = None
+        self.started = False
+        self.response_complete = False
+        self.disconnected = False
+        self._headers_out = b""
+        self._chunked = True
+
+    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+        """Send a whole answer."""
+        if self.disconnected:
+            return
+        self.started = True
+        head = self._head(status, headers)
+        self._protocol.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+        self._complete()
+
+    def begin(self, status: int, headers: bytes, source: Pausable | None) -> None:
+        """Begin a streamed answer; the head is held until there is something to send with it."""
+        self.source = source
+        self._chunked = not self.http10
+        if not self._chunked:
+            self.keep_alive = False
+        framing = b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
+        self._headers_out = self._head(status, headers) + framing
+        if source is not None and self._protocol.flow.write_paused:
+            source.pause()
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of a streamed answer."""
+        if not data or self.disconnected:
+            return
+        self.started = True
+        if self._chunked:
+            data = b"%b%x\r\n%b\r\n" % (self._headers_out, len(data), data)
+        elif self._headers_out:
+            data = self._headers_out + data
+        self._headers_out = b""
+        self._protocol.transport.write(data)
+
+    def finish(self) -> None:
+        """End a streamed answer as it should end."""
+        if self.disconnected:
+            return
+        self.started = True
+        tail = b"0\r\n\r\n" if self._chunked else b""
+        self._protocol.transport.write(self._headers_out + tail)
+        self._headers_out = b""
+        self._complete()
+
+    def abort(self) -> None:
+        """Close the connection in the middle of the answer."""
+        self.response_complete = True
+        self.source = None
+        self._protocol.transport.close()
+
+    def _head(self, status: int, headers: bytes) -> bytes:
+        protocol = self._protocol
+        if protocol.plane.draining:
+            self.keep_alive = False
+        close = b"" if self.keep_alive else b"connection: close\r\n"
+        return b"%b%b%b%b" % (STATUS_LINE[status], protocol.default_header_lines(), headers, close)
+
+    def _complete(self) -> None:
+        self.response_complete = True
+        self.source = None
+        protocol = self._protocol
+        if not self.complete:
+            protocol.linger()
+        elif not self.keep_alive:
+            protocol.transport.close()
+        protocol.on_response_complete()
+
+
+class ServerProtocol(HttpToolsProtocol):
+    """One client connection. Subclass it with `plane` and `deadlines` set, and give the subclass to uvicorn."""
+
+    plane: DataPlane
+    deadlines = Deadlines()
+
+    _lines_for: list[tuple[bytes, bytes]] = []
+    _lines = b""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.headers = []
+        self.url = b""
+        self.state = State.IDLE
+        self.received_at = 0.0
+        self.deadline = self.loop.time() + self.deadlines.head
+        self._head_bytes = 0
+        self._hosts = 0
+        self._length = 0
+        self._body_deadline = 0.0
+        self._paused_at: float | None = None
+        self._ignoring = False
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrived."""
+        state = self.state
+        if state is State.LINGER:
+            return
+        if state is State.IDLE:
+            self.received_at = self.loop.time()
+            self.deadline = self.received_at + self.deadlines.head
+            self._head_bytes = 0
+        try:
+            if state is State.IDLE or state is State.HEAD:
+                self._feed_head(data)
+            else:
+                self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._reject(400, "This server does not switch protocols.")
+        except httptools.HttpParserError:
+            if self.state is not State.LINGER:
+                self._reject(400, "Invalid HTTP request received.")
+        if self.state is State.BODY:
+            self.deadline = min(self.loop.time() + self.deadlines.body_idle, self._body_deadline)
+
+    def _feed_head(self, data: bytes) -> None:
+        room = HEAD_LIMIT - self._head_bytes
+        self._head_bytes += len(data)
+        if len(data) <= room:
+            self.parser.feed_data(data)
+            return
+        self.parser.feed_data(data[:room])
+        if self.state is State.HEAD or self.state is State.IDLE:
+            self._reject(431, "The request header is too large.")
+        elif self.state is not State.LINGER and self.parser is not None:
+            self.parser.feed_data(data[room:])
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        self._hosts = 0
+        self._length = 0
+        if self.state is not State.ANSWER:
+            self.state = State.HEAD
+        elif self.received_at == 0.0 or self.pipeline:
+            self.received_at = self.loop.time()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect a header field. Trailers arrive here as well, after the body has begun, and are dropped."""
+        if self.state is State.BODY or self.state is State.LINGER:
+            return
+        name = name.lower()
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"content-length":
+            self._length = int(value) if value.isdigit() else 0
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Start an exchange for a data-plane request, and uvicorn's own cycle for every other."""
+        if self._ignoring or self.state is State.LINGER:
+            return
+        if self._hosts != 1:
+            self._reject(400, "A request needs exactly one Host header field.")
+            return
+        if len(self.pipeline) >= PIPELINE_LIMIT:
+            self._ignoring = True
+            self.pipeline[0][0].keep_alive = False
+            return
+        self._body_deadline = self.loop.time() + self.deadlines.body
+        path, _, query = self.url.partition(b"?")
+        method = self.parser.get_method()
+        if path.startswith(b"/") and self.plane.serves(method, path):
+            self._begin_exchange(method, path, query)
+            return
+        self.state = State.BODY
+        headers, url, expects = self.headers, self.url, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        self.scope["headers"] = headers
+        super().on_headers_complete()
+
+    def _begin_exchange(self, method: bytes, path: bytes, query: bytes) -> None:
+        exchange = DirectExchange(self, method, path, query)
+        exchange.http10 = self.parser.get_http_version() != "1.1"
+        exchange.keep_alive = not exchange.http10 and self.parser.should_keep_alive()
+        if self._length > self.plane.body_limit:
+            exchange.refusal = self._too_large(path)
+        else:
+            exchange.refusal = self.plane.admit(method, path, self.headers)
+        previous = self.cycle
+        self.cycle = exchange  # type: ignore[assignment]
+        self.state = State.BODY
+        if previous is None or previous.response_complete:
+            self._activate(exchange)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))  # type: ignore[arg-type]
+
+    def _activate(self, exchange: DirectExchange) -> None:
+        """Make an exchange the one that is answered, now that everything before it has been."""
+        exchange.active = True
+        if exchange.complete:
+            self._dispatch(exchange)
+        elif exchange.refusal is not None and (exchange.expect_continue or self._length > DISCARD_LIMIT):
+            self._refuse(exchange)
+        elif exchange.expect_continue:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        """Collect a piece of the body, up to the limit."""
+        if self._ignoring or self.state is State.LINGER:
+            return
+        exchange: Any = self.cycle
+        if not isinstance(exchange, DirectExchange):
+            super().on_body(body)
+            return
+        if exchange.response_complete:
+            return
+        exchange.size += len(body)
+        if exchange.refusal is None:
+            exchange.pieces.append(body)
+            if exchange.size > self.plane.body_limit:
+                exchange.refusal = self._too_large(exchange.path)
+                exchange.pieces.clear()
+        if exchange.refusal is not None and exchange.active and exchange.size > DISCARD_LIMIT:
+            self._refuse(exchange)
+
+    def on_message_complete(self) -> None:
+        """Answer a request that has arrived completely."""
+        if self._ignoring or self.state is State.LINGER:
+            return
+        self.state = State.ANSWER
+        exchange: Any = self.cycle
+        if not isinstance(exchange, DirectExchange):
+            super().on_message_complete()
+            if exchange is not None and exchange.response_complete:
+                self._rest()
+            return
+        if exchange.response_complete:
+            return
+        pieces = exchange.pieces
+        exchange.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        exchange.pieces = []
+        exchange.complete = True
+        if exchange.active:
+            self._dispatch(exchange)
+
+    # -- answering -----------------------------------------------------------------------------------------------
+
+    def _dispatch(self, exchange: DirectExchange) -> None:
+        if exchange.refusal is not None:
+            self._refuse(exchange)
+            return
+        task = self.loop.create_task(self.plane.handle(exchange))
+        exchange.task = task
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _refuse(self, exchange: DirectExchange) -> None:
+        refusal = exchange.refusal
+        assert refusal is not None  # noqa: S101 - asked for refused exchanges only
+        if not exchange.complete:
+            exchange.keep_alive = False
+        exchange.respond(refusal.status, refusal.headers, refusal.body)
+
+    def _too_large(self, path: bytes) -> Refusal:
+        megabytes = self.plane.body_limit / (1024 * 1024)
+        return self.plane.refuse(path, 413, f"The request body is too large; the limit is {megabytes:g} MB.")
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        if isinstance(cycle, DirectExchange):
+            self._activate(cycle)
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or wait for one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing() or self.state is State.LINGER:
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        elif self.state is State.ANSWER:
+            self._rest()
+
+    def _rest(self) -> None:
+        self.state = State.IDLE
+        self.deadline = self.loop.time() + self.deadlines.keep_alive
+
+    def _reject(self, status: int, message: str) -> None:
+        """Answer what is not a usable request, and close."""
+        if self.state is State.LINGER or self.transport.is_closing():
+            return
+        previous = self.cycle
+        if previous is None or previous.response_complete:
+            path = self.url.partition(b"?")[0]
+            refusal = self.plane.refuse(path, status, message)
+            head = b"%b%b%bconnection: close\r\n" % (STATUS_LINE[status], self.default_header_lines(), refusal.headers)
+            body = refusal.body
+            self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+            self.linger()
+        else:
+            # An answer is under way: it may be finished, but nothing after it is read.
+            self._ignoring = True
+            previous.keep_alive = False
+            if isinstance(previous, DirectExchange) and not previous.complete:
+                self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP."""
+        self._reject(400, msg)
+
+    def linger(self) -> None:
+        """Read on for a moment without looking, so that closing does not destroy the answer on its way."""
+        self.state = State.LINGER
+        self.deadline = self.loop.time() + LINGER_SECONDS
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def default_header_lines(self) -> bytes:
+        """Return uvicorn's default header fields, which change once a second, as lines."""
+        headers = self.server_state.default_headers
+        cls = type(self)
+        if headers is not cls._lines_for:
+            cls._lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+            cls._lines_for = headers
+        return cls._lines
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def check(self, now: float) -> None:
+        """Close the connection when its deadline has passed. Called about twice a second."""
+        if self._paused_at is not None and now - self._paused_at > self.deadlines.reader:
+            self.transport.abort()
+        elif now < self.deadline or self.state is State.ANSWER:
+            return
+        elif self.state in (State.HEAD, State.BODY) and not self._ignoring:
+            cycle: Any = self.cycle
+            if isinstance(cycle, DirectExchange) and not cycle.response_complete:
+                cycle.response_complete = True
+            self._reject(408, "The request did not arrive in time.")
+        else:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """Close when idle, after the answer otherwise; a request that has only begun to arrive gets little time."""
+        super().shutdown()
+        if self.state in (State.HEAD, State.BODY):
+            self.deadline = min(self.deadline, self.loop.time() + LINGER_SECONDS)
+
+    def pause_writing(self) -> None:
+        """Make what feeds the answer wait: the client does not read."""
+        self.flow.pause_writing()
+        self._paused_at = self.loop.time()
+        exchange: Any = self.cycle
+        if isinstance(exchange, DirectExchange) and exchange.source is not None:
+            exchange.source.pause()
+
+    def resume_writing(self) -> None:
+        """Let the answer go on."""
+        self.flow.resume_writing()
+        self._paused_at = None
+        exchange: Any = self.cycle
+        if isinstance(exchange, DirectExchange) and exchange.source is not None:
+            exchange.source.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Cancel what was being answered: nobody waits for it any more."""
+        for cycle in [self.cycle, *(cycle for cycle, _ in self.pipeline)]:
+            exchange: Any = cycle
+            if isinstance(exchange, DirectExchange):
+                exchange.disconnected = True
+                exchange.source = None
+                if exchange.task is not None and not exchange.response_complete:
+                    exchange.task.cancel()
+        self.pipeline.clear()
+        super().connection_lost(exc)
