@@ -1,1 +1,32 @@
-"""."""
+"""The configuration: LiteLLM's `config.yaml`, its environment variables, and what is wrong with them."""
+
+from headgate.config._default import embedded_default
+from headgate.config._load import load_configuration
+from headgate.config._models import ModelEntry, ModelInfo, ModelParameters
+from headgate.config._providers import PROVIDERS
+from headgate.config._server import ServerSettings, server_settings
+from headgate.config._settings import (
+    Configuration,
+    GeneralSettings,
+    LitellmSettings,
+    ModelGroupAlias,
+    RouterSettings,
+    RoutingStrategyArguments,
+)
+
+__all__ = [
+    "PROVIDERS",
+    "Configuration",
+    "GeneralSettings",
+    "LitellmSettings",
+    "ModelEntry",
+    "ModelGroupAlias",
+    "ModelInfo",
+    "ModelParameters",
+    "RouterSettings",
+    "RoutingStrategyArguments",
+    "ServerSettings",
+    "embedded_default",
+    "load_configuration",
+    "server_settings",
+]
