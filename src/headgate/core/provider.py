@@ -110,8 +110,10 @@ class StreamTranslator(Protocol):
     """True once the upstream has said that the answer is whole; an end before that is a truncation."""
     failure: UpstreamError | None
     """An error that the upstream sent inside the stream, or bytes that are not its protocol."""
-    output_characters: int
-    """Characters of output seen, from which usage is estimated when the upstream never reports it."""
+
+    @property
+    def output_characters(self) -> int:
+        """Characters of output seen, from which usage is estimated when the upstream never reports it."""
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes as they came; return what to send to the client."""

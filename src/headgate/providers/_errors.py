@@ -20,6 +20,8 @@ MESSAGE_LIMIT = 2_000
 """Characters of an upstream's message that are passed on."""
 
 _LONGEST_WAIT = 86_400.0
+# Keys such as "none" or "EMPTY", which servers without authentication are given, are words and no secrets.
+_SHORTEST_SECRET = 8
 _CREDENTIALS_REJECTED = "The upstream provider rejected the gateway's credentials."
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
@@ -67,6 +69,25 @@ _KIND_BY_CATEGORY = {
 _KEPT_SERVER_STATUSES = frozenset({500, 502, 503, 504})
 
 
+# Statuses for the names that upstreams give to an error inside a stream, where there is no status line.
+_STATUS_BY_NAME = {
+    "authentication_error": 401,
+    "content_filter": 400,
+    "content_policy_violation": 400,
+    "context_length_exceeded": 400,
+    "insufficient_quota": 429,
+    "invalid_prompt": 400,
+    "invalid_request_error": 400,
+    "not_found_error": 404,
+    "overloaded_error": 503,
+    "permission_error": 403,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "timeout_error": 504,
+    "tokens": 429,
+}
+
+
 class ErrorBody(NamedTuple):
     """What an upstream said about its failure; each field is empty where it said nothing."""
 
@@ -109,6 +130,13 @@ def classify(
     )
 
 
+def stream_status(code: str, kind: str) -> int:
+    """Return the status that an error inside a stream would have had: a numeric code, a known name, otherwise 500."""
+    if len(code) == 3 and code.isascii() and code.isdigit() and 400 <= int(code) < 600:
+        return int(code)
+    return _STATUS_BY_NAME.get(code) or _STATUS_BY_NAME.get(kind) or 500
+
+
 def protocol_error(message: str) -> UpstreamError:
     """Make the error for an upstream that does not speak its protocol; 502 for the client."""
     return UpstreamError(message, category=Category.PROTOCOL, status=502)
@@ -146,7 +174,7 @@ def error_members(value: object) -> ErrorBody:
         return ErrorBody(_text(value.get("message")))
     message = error.get("message") or error.get("detail") or error.get("error") or ""
     if not isinstance(message, str):
-        message = msgspec.json.encode(message).decode()
+        message = _written(message)
     inner = error.get("innererror")
     code = _text(inner.get("code")) if isinstance(inner, dict) else ""
     return ErrorBody(message, code or _text(error.get("code")), _text(error.get("type")), _text(error.get("param")))
@@ -155,7 +183,7 @@ def error_members(value: object) -> ErrorBody:
 def clean(message: str, secrets: Iterable[str] = ()) -> str:
     """Make an upstream's text fit for a client: no secrets, no control characters, not longer than the limit."""
     for secret in secrets:
-        if secret:
+        if len(secret) >= _SHORTEST_SECRET:
             message = message.replace(secret, "[redacted]")
     message = _TOKEN.sub("[redacted]", _UNPRINTABLE.sub(" ", message[: 4 * MESSAGE_LIMIT])).strip()
     return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 3] + "..."
@@ -224,6 +252,13 @@ def _client_status(status: int) -> int:
     if status == 529:
         return 503
     return status if 400 <= status < 500 or status in _KEPT_SERVER_STATUSES else 502
+
+
+def _written(value: object) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _text(value: Any) -> str:

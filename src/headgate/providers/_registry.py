@@ -13,7 +13,9 @@ class Endpoint(NamedTuple):
     """A provider as data: where it listens and which environment variables name its key and base URL.
 
     `base_url` is empty where only the deployment knows it. `path` is appended to a base URL of the deployment's own
-    that has no path. `model_prefix` completes a model name that does not yet begin with it.
+    that has no path. `model_prefix` completes a model name without a slash. `usage_on_request` says that the usage of a
+    stream must be asked for with `stream_options`; an upstream that reports it anyway may refuse that member. `renamed`
+    pairs members of OpenAI's API with what the upstream calls them.
     """
 
     base_url: str
@@ -22,6 +24,8 @@ class Endpoint(NamedTuple):
     key_required: bool = True
     path: str = ""
     model_prefix: str = ""
+    usage_on_request: bool = True
+    renamed: tuple[tuple[str, str], ...] = ()
 
 
 # Sources: each provider's API reference; names of the environment variables: LiteLLM 1.80.5's provider pages.
@@ -42,7 +46,13 @@ PROVIDERS: Mapping[str, Endpoint] = {
     "ollama": _OLLAMA,
     "ollama_chat": _OLLAMA,
     "groq": Endpoint("https://api.groq.com/openai/v1", ("GROQ_API_KEY",), ("GROQ_API_BASE",)),
-    "mistral": Endpoint("https://api.mistral.ai/v1", ("MISTRAL_API_KEY",), ("MISTRAL_API_BASE",)),
+    "mistral": Endpoint(
+        "https://api.mistral.ai/v1",
+        ("MISTRAL_API_KEY",),
+        ("MISTRAL_API_BASE",),
+        usage_on_request=False,
+        renamed=(("max_completion_tokens", "max_tokens"),),
+    ),
     "deepseek": Endpoint("https://api.deepseek.com/v1", ("DEEPSEEK_API_KEY",), ("DEEPSEEK_API_BASE",)),
     "together_ai": Endpoint("https://api.together.xyz/v1", _TOGETHER_KEYS, ("TOGETHER_AI_API_BASE",)),
     "fireworks_ai": Endpoint(
@@ -56,7 +66,10 @@ PROVIDERS: Mapping[str, Endpoint] = {
     ),
     "xai": Endpoint("https://api.x.ai/v1", ("XAI_API_KEY",), ("XAI_API_BASE",)),
     "perplexity": Endpoint(
-        "https://api.perplexity.ai", ("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"), ("PERPLEXITY_API_BASE",)
+        "https://api.perplexity.ai",
+        ("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"),
+        ("PERPLEXITY_API_BASE",),
+        usage_on_request=False,
     ),
     "demo": Endpoint("", key_required=False),
 }

@@ -1,0 +1,121 @@
+"""Azure OpenAI: OpenAI's bodies under Azure's URLs and credentials.
+
+Two URL forms exist (https://learn.microsoft.com/azure/ai-foundry/openai/reference and .../api-version-lifecycle): the
+dated one, `/openai/deployments/{deployment}/...?api-version=2024-10-21`, and the v1 one, `/openai/v1/...`, where the
+deployment is the body's `model` and `api-version` is only sent as `preview`.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Self
+from urllib.parse import quote
+
+from headgate.core.errors import ConfigurationError, InvalidRequestError
+from headgate.core.provider import Call, Operation
+from headgate.providers._connection import extra_headers, parse_base, setting
+from headgate.providers._openai import PATHS, OpenAIProvider
+from headgate.providers._parameters import Defaults
+from headgate.providers._registry import PROVIDERS
+
+DEFAULT_API_VERSION = "2025-02-01-preview"
+"""What LiteLLM 1.80.5 sends when no version is configured."""
+
+_V1_VERSIONS = frozenset({"v1", "preview", "latest"})
+_VERSION = re.compile(r"(?P<date>\d{4}-\d{2}-\d{2})(?:-preview)?")
+# https://learn.microsoft.com/azure/ai-foundry/openai/whats-new: stream_options came with this version.
+_STREAM_OPTIONS_SINCE = "2024-09-01"
+# LiteLLM's hints about a deployment's family, which are no part of its name.
+_FAMILIES = ("o_series/", "gpt5_series/")
+_UNSUPPORTED = frozenset({Operation.MODERATION, Operation.RERANK})
+
+
+class AzureProvider(OpenAIProvider):
+    """A deployment of an Azure OpenAI resource."""
+
+    @classmethod
+    def from_parameters(cls, name: str, model: str, parameters: Mapping[str, Any], environ: Mapping[str, str]) -> Self:
+        """Make the provider from `litellm_params`. Raises `ConfigurationError` with a sentence per problem."""
+        endpoint = PROVIDERS[name]
+        given = setting(parameters, "api_base", environ, ()) or setting(
+            parameters, "base_url", environ, endpoint.base_variables
+        )
+        if not given:
+            message = (
+                f"azure/{model} has no api_base; set it to https://RESOURCE.openai.azure.com or set AZURE_API_BASE."
+            )
+            raise ConfigurationError([message])
+        base = parse_base(given)
+        version = setting(parameters, "api_version", environ, ("AZURE_API_VERSION",))
+        if not version:
+            version = "v1" if base.path.endswith("/openai/v1") else DEFAULT_API_VERSION
+        dated = _VERSION.fullmatch(version)
+        if dated is None and version not in _V1_VERSIONS:
+            message = f"azure/{model}: api_version must be v1, preview or a date such as {DEFAULT_API_VERSION}."
+            raise ConfigurationError([message])
+        for family in _FAMILIES:
+            model = model.removeprefix(family)
+        if not _is_segment(model):
+            raise ConfigurationError([f"azure/{model} does not name a deployment."])
+        headers, secret = _credentials(model, parameters, environ)
+        return cls(
+            name=name,
+            model=model,
+            base=base,
+            headers={**headers, **extra_headers(parameters)},
+            defaults=Defaults.from_parameters(parameters),
+            secrets=(secret,),
+            endpoint=endpoint._replace(usage_on_request=dated is None or dated["date"] >= _STREAM_OPTIONS_SINCE),
+            route=partial(_route, base.path, version),
+        )
+
+    def supports(self, operation: Operation) -> bool:
+        """What OpenAI serves, but for moderations."""
+        return operation in PATHS and operation not in _UNSUPPORTED
+
+    def _wildcard_model(self, call: Call) -> str:
+        model = super()._wildcard_model(call)
+        if not _is_segment(model):
+            raise InvalidRequestError("The model does not name a deployment.", param="model")
+        return model
+
+
+def _route(base: str, version: str, model: str, path: str) -> str:
+    """Return path and query; `base` is the path of the base URL, with or without `/openai` and what follows it."""
+    if version in _V1_VERSIONS:
+        root = base if base.endswith("/openai/v1") else f"{base.removesuffix('/openai')}/openai/v1"
+        return f"{root}{path}?api-version=preview" if version == "preview" else f"{root}{path}"
+    if path == PATHS[Operation.RESPONSES]:
+        root = f"{base.partition('/openai/deployments/')[0].removesuffix('/openai')}/openai"
+    elif "/openai/deployments/" in base:
+        root = base
+    else:
+        root = f"{base.removesuffix('/openai')}/openai/deployments/{quote(model, safe='')}"
+    return f"{root}{path}?api-version={version}"
+
+
+def _credentials(model: str, parameters: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """Return the headers that authenticate, and the secret in them."""
+    key = setting(parameters, "api_key", environ, ())
+    token = "" if key else setting(parameters, "azure_ad_token", environ, ())
+    if not key and not token:
+        key = setting(parameters, "api_key", environ, PROVIDERS["azure"].key_variables)
+        token = "" if key else setting(parameters, "azure_ad_token", environ, ("AZURE_AD_TOKEN",))
+    if key:
+        return {"api-key": key}, key
+    if token.startswith("oidc/"):
+        raise ConfigurationError(
+            [f"azure/{model}: azure_ad_token can not be an oidc/ reference; give the token itself."]
+        )
+    if token:
+        return {"Authorization": f"Bearer {token}"}, token
+    if parameters.get("client_secret") or parameters.get("tenant_id"):
+        message = f"azure/{model}: signing in with tenant_id and client_secret is not supported; set api_key."
+        raise ConfigurationError([message])
+    message = f"azure/{model} has neither api_key nor azure_ad_token; set one in litellm_params or set AZURE_API_KEY."
+    raise ConfigurationError([message])
+
+
+def _is_segment(model: str) -> bool:
+    """Tell whether a deployment's name is one segment of a path: no other name may be reached through it."""
+    return model not in ("", ".", "..") and model.isprintable() and len(model) <= 256

@@ -1,0 +1,103 @@
+"""Token counts as OpenAI-compatible upstreams report them, in every spelling that is met.
+
+Chat, completions and embeddings say `prompt_tokens` and `completion_tokens`; responses, images and transcriptions say
+`input_tokens` and `output_tokens` (https://platform.openai.com/docs/api-reference). A count that makes no sense makes
+the whole report count as missing: it would be billed.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from headgate.core.usage import Usage
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)] | None
+
+
+class _InputDetails(msgspec.Struct):
+    cached_tokens: Count = None
+    cache_write_tokens: Count = None
+    audio_tokens: Count = None
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: Count = None
+    audio_tokens: Count = None
+
+
+class _Report(msgspec.Struct):
+    prompt_tokens: Count = None
+    completion_tokens: Count = None
+    input_tokens: Count = None
+    output_tokens: Count = None
+    total_tokens: Count = None
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+    input_tokens_details: _InputDetails | None = None
+    input_token_details: _InputDetails | None = None
+    output_tokens_details: _OutputDetails | None = None
+    prompt_cache_hit_tokens: Count = None
+    """DeepSeek's name for the cached tokens."""
+
+
+class _Tokens(msgspec.Struct):
+    input_tokens: Count = None
+    output_tokens: Count = None
+
+
+class _Meta(msgspec.Struct):
+    """Cohere's report of a rerank."""
+
+    tokens: _Tokens | None = None
+
+
+_report_decoder = msgspec.json.Decoder(_Report, strict=False)
+_meta_decoder = msgspec.json.Decoder(_Meta, strict=False)
+_NO_INPUT = _InputDetails()
+_NO_OUTPUT = _OutputDetails()
+
+
+def read_usage(report: bytes | msgspec.Raw) -> Usage | None:
+    """Read a `usage` object; None when there is none, it holds no token counts, or they can not be true."""
+    if not report:
+        return None
+    try:
+        found = _report_decoder.decode(report)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    into = found.prompt_tokens if found.prompt_tokens is not None else found.input_tokens
+    out = found.completion_tokens if found.completion_tokens is not None else found.output_tokens
+    if into is None and out is None:
+        # Rerankers and some embedders report only the total, which is all input.
+        if found.total_tokens is None:
+            return None
+        into = found.total_tokens
+    into, out = into or 0, out or 0
+    read = found.prompt_tokens_details or found.input_tokens_details or found.input_token_details or _NO_INPUT
+    written = found.completion_tokens_details or found.output_tokens_details or _NO_OUTPUT
+    reasoning = written.reasoning_tokens or 0
+    # xAI counts reasoning beside the completion, not in it; its total tells.
+    if reasoning and found.total_tokens == into + out + reasoning:
+        out += reasoning
+    return Usage(
+        input_tokens=into,
+        output_tokens=out,
+        cache_read_tokens=min(read.cached_tokens or found.prompt_cache_hit_tokens or 0, into),
+        cache_write_tokens=min(read.cache_write_tokens or 0, into),
+        reasoning_tokens=reasoning,
+        input_audio_tokens=read.audio_tokens or 0,
+        output_audio_tokens=written.audio_tokens or 0,
+    )
+
+
+def read_meta(meta: bytes | msgspec.Raw) -> Usage | None:
+    """Read the token counts of Cohere's `meta` object; None when there are none."""
+    if not meta:
+        return None
+    try:
+        tokens = _meta_decoder.decode(meta).tokens
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if tokens is None or tokens.input_tokens is None:
+        return None
+    return Usage(input_tokens=tokens.input_tokens, output_tokens=tokens.output_tokens or 0)
