@@ -19,37 +19,50 @@ class Event(NamedTuple):
 
 
 class EventReader:
-    """Turns fed bytes into events. Comments, ids and retry hints are dropped; a byte order mark is skipped."""
+    """Turns fed bytes into events. Comments, ids and retry hints are dropped; a byte order mark is skipped.
+
+    An event is complete with the blank line after it; what follows the last one is not an event. `limit` is the most
+    bytes that are held for one event.
+    """
 
     def __init__(self, *, limit: int = 16 * 1024 * 1024) -> None:
         self._limit = limit
-        self._pending = b""
         self._name = b""
         self._data: list[bytes] = []
-        self._first = True
+        self._unfinished: list[bytes] = []
+        self._held = 0
+        self._after_carriage_return = False
+        self._first_line = True
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """Yield each event that `data` completes. Raises ValueError when an event exceeds the limit."""
-        data = self._pending + data
-        if self._first and len(data) >= 3:
-            data, self._first = data.removeprefix(b"\xef\xbb\xbf"), False
-        start = 0
-        for end in _LINE_END.finditer(data):
-            # A CR at the very end may be the first half of a CRLF.
-            if end.end() == len(data) and end[0] == b"\r":
-                break
-            event = self._line(data[start : end.start()])
+        if not data:
+            return
+        # The CR at the end of the last bytes ended a line; this LF is its other half.
+        start = 1 if self._after_carriage_return and data.startswith(b"\n") else 0
+        self._after_carriage_return = data.endswith(b"\r")
+        for end in _LINE_END.finditer(data, start):
+            self._hold(data[start : end.start()])
             start = end.end()
+            line = b"".join(self._unfinished)
+            self._unfinished.clear()
+            event = self._line(line)
             if event is not None:
                 yield event
-        self._pending = data[start:]
-        if len(self._pending) > self._limit:
+        self._hold(data[start:])
+
+    def _hold(self, part: bytes) -> None:
+        self._unfinished.append(part)
+        self._held += len(part)
+        if self._held > self._limit:
             raise ValueError("a server-sent event is larger than the limit")
 
     def _line(self, line: bytes) -> Event | None:
+        if self._first_line:
+            line, self._first_line = line.removeprefix(b"\xef\xbb\xbf"), False
         if not line:
             event = Event(self._name, b"\n".join(self._data)) if self._data else None
-            self._name, self._data = b"", []
+            self._name, self._data, self._held = b"", [], 0
             return event
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
@@ -57,4 +70,6 @@ class EventReader:
             self._data.append(value)
         elif field == b"event":
             self._name = value
+        else:
+            self._held -= len(line)
         return None
