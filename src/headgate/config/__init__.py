@@ -1,9 +1,12 @@
 """The configuration: LiteLLM's `config.yaml`, its environment variables, and what is wrong with them."""
 
+from headgate.config._audit import KeyUse
 from headgate.config._default import embedded_default
+from headgate.config._findings import Disposition, Finding, Severity
 from headgate.config._load import load_configuration
 from headgate.config._models import ModelEntry, ModelInfo, ModelParameters
 from headgate.config._providers import PROVIDERS
+from headgate.config._report import Report, check_configuration
 from headgate.config._server import ServerSettings, server_settings
 from headgate.config._settings import (
     Configuration,
@@ -17,15 +20,21 @@ from headgate.config._settings import (
 __all__ = [
     "PROVIDERS",
     "Configuration",
+    "Disposition",
+    "Finding",
     "GeneralSettings",
+    "KeyUse",
     "LitellmSettings",
     "ModelEntry",
     "ModelGroupAlias",
     "ModelInfo",
     "ModelParameters",
+    "Report",
     "RouterSettings",
     "RoutingStrategyArguments",
     "ServerSettings",
+    "Severity",
+    "check_configuration",
     "embedded_default",
     "load_configuration",
     "server_settings",

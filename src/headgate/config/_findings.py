@@ -78,6 +78,13 @@ class Findings:
         """Tell whether something was already found at this very key."""
         return any(finding.key == key for finding in self._found)
 
+    def has_error_below(self, key: str) -> bool:
+        """Tell whether there is an error at this key or at one that it holds."""
+        return any(
+            finding.severity is Severity.ERROR and (finding.key == key or finding.key.startswith(f"{key}."))
+            for finding in self._found
+        )
+
     def add(self, finding: Finding) -> None:
         """Note a finding."""
         self._found.append(finding)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
+from headgate.config._audit import KeyUse, audit
 from headgate.config._completion import complete_general, complete_litellm, complete_router
 from headgate.config._environment import extended, resolve
 from headgate.config._findings import Findings, KeyPath, Severity, dotted
@@ -21,10 +22,15 @@ _S = TypeVar("_S", bound=Section)
 
 
 class Analysis(NamedTuple):
-    """What reading a configuration gave: `root` is None when there is nothing to read, `configuration` when fatal."""
+    """What reading a configuration gave.
 
-    root: Node | None
+    `configuration` is None when there is nothing to read; it can be used only when no finding is fatal. `models` are
+    its entries by their position in `model_list`, and `keys` tells what becomes of each key.
+    """
+
     configuration: Configuration | None
+    models: Mapping[int, ModelEntry]
+    keys: tuple[KeyUse, ...]
     findings: Findings
 
 
@@ -35,7 +41,7 @@ def load_configuration(path: Path, environ: Mapping[str, str]) -> Configuration:
     an unknown key, is in the result's `warnings`.
     """
     analysis = analyse(path, environ)
-    if analysis.configuration is None:
+    if analysis.configuration is None or analysis.findings.fatal:
         raise ConfigurationError([str(finding) for finding in analysis.findings if finding.fatal])
     warnings = tuple(str(finding) for finding in analysis.findings if finding.severity is not Severity.INFO)
     return analysis.configuration.model_copy(update={"warnings": warnings})
@@ -46,7 +52,7 @@ def analyse(path: Path, environ: Mapping[str, str]) -> Analysis:
     findings = Findings()
     root = read_with_includes(path, environ, findings)
     if root is None:
-        return Analysis(None, None, findings)
+        return Analysis(None, {}, (), findings)
     extended_environ = extended(environ, root.get("environment_variables"), findings)
     try:
         resolved = resolve(_without(root, "environment_variables", "include"), (), extended_environ, findings)
@@ -58,7 +64,7 @@ def analyse(path: Path, environ: Mapping[str, str]) -> Analysis:
     defaults = {**({"drop_params": True} if litellm.drop_params else {}), **router.default_litellm_params}
     models = _models(root, resolved, defaults, findings)
     configuration = Configuration(
-        models=models,
+        models=tuple(models.values()),
         router=complete_router(router, litellm, extended_environ, findings),
         litellm=complete_litellm(litellm, extended_environ, findings),
         general=complete_general(general, extended_environ, findings),
@@ -66,7 +72,7 @@ def analyse(path: Path, environ: Mapping[str, str]) -> Analysis:
         source=path,
     )
     check_references(configuration, resolved, findings)
-    return Analysis(root, None if findings.fatal else configuration, findings)
+    return Analysis(configuration, models, audit(root, findings), findings)
 
 
 def _without(root: Node, *keys: str) -> Node:
@@ -115,22 +121,23 @@ def _locate(node: Node, path: KeyPath, location: tuple[str | int, ...]) -> tuple
     return node, path
 
 
-def _models(root: Node, resolved: Node, defaults: Mapping[str, Any], findings: Findings) -> tuple[ModelEntry, ...]:
+def _models(root: Node, resolved: Node, defaults: Mapping[str, Any], findings: Findings) -> dict[int, ModelEntry]:
     node, raw = resolved.get("model_list"), root.get("model_list")
     if node is None or raw is None or node.value is None:
         findings.warning(root, ("model_list",), "There is no model_list, so no model can be called.")
-        return ()
+        return {}
     if not isinstance(node.value, list) or not isinstance(raw.value, list):
         findings.error(node, ("model_list",), "model_list takes a list of models, each beginning with `- model_name:`.")
-        return ()
+        return {}
     if not node.value:
         findings.warning(node, ("model_list",), "model_list is empty, so no model can be called.")
     taken: dict[str, Node] = {}
-    entries = (
-        _entry(position, item, raw_item, defaults, taken, findings)
-        for position, (item, raw_item) in enumerate(zip(node.value, raw.value, strict=True))
-    )
-    return tuple(entry for entry in entries if entry is not None)
+    pairs = enumerate(zip(node.value, raw.value, strict=True))
+    return {
+        position: entry
+        for position, (item, raw_item) in pairs
+        if (entry := _entry(position, item, raw_item, defaults, taken, findings)) is not None
+    }
 
 
 def _entry(

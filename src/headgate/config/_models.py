@@ -38,6 +38,14 @@ class _Priced(Section):
         """Dollars per unit under LiteLLM's names, such as `input_cost_per_token`."""
         return {key: value for key, value in (self.model_extra or {}).items() if is_cost(key)}
 
+    def resolved(self) -> dict[str, Any]:
+        """Return everything that was set, as plain values. The result holds the secrets in clear text."""
+        declared = {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
+        return {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in {**declared, **(self.model_extra or {})}.items()
+        }
+
 
 def _dollars(key: str, value: object) -> object:
     """Convert a price; YAML reads `1e-6` as text."""
@@ -79,7 +87,9 @@ class ModelParameters(_Priced):
     mock_response: str | dict[str, Any] | list[Any] | None = None
     drop_params: bool | None = None
     additional_drop_params: tuple[str, ...] = ()
+    allowed_openai_params: tuple[str, ...] = ()
     extra_headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict)
     extra_body: dict[str, Any] = Field(default_factory=dict)
     aws_access_key_id: _NonEmptySecret | None = None
     aws_secret_access_key: _NonEmptySecret | None = None
@@ -98,14 +108,6 @@ class ModelParameters(_Priced):
         yield "model", self.model
         yield "set", tuple(sorted(self.model_fields_set - {"model"}))
 
-    def resolved(self) -> dict[str, Any]:
-        """Return everything that was set, as plain values. The result holds the secrets in clear text."""
-        declared = {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
-        return {
-            name: value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in {**declared, **(self.model_extra or {})}.items()
-        }
-
 
 class ModelInfo(_Priced):
     """`model_info`: what is known about a deployment. Keys that are not declared here are kept as they are."""
@@ -117,6 +119,8 @@ class ModelInfo(_Priced):
     max_tokens: Count | None = None
     max_input_tokens: Count | None = None
     max_output_tokens: Count | None = None
+    health_check_model: str | None = None
+    disable_background_health_check: bool = False
 
     @field_validator("id")
     @classmethod

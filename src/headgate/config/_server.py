@@ -17,6 +17,7 @@ SERVER_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "workers": ("HEADGATE_WORKERS", "NUM_WORKERS", "DEFAULT_NUM_WORKERS_LITELLM_PROXY"),
     "data_directory": ("HEADGATE_DATA_DIR",),
     "keepalive_timeout": ("HEADGATE_KEEPALIVE_TIMEOUT", "KEEPALIVE_TIMEOUT"),
+    "drain_seconds": ("HEADGATE_DRAIN_SECONDS",),
     "shutdown_timeout": ("HEADGATE_SHUTDOWN_TIMEOUT",),
     "ssl_keyfile": ("HEADGATE_SSL_KEYFILE", "SSL_KEYFILE_PATH"),
     "ssl_certfile": ("HEADGATE_SSL_CERTFILE", "SSL_CERTFILE_PATH"),
@@ -35,7 +36,8 @@ class ServerSettings(Section):
     """How the server process runs. Times are seconds.
 
     `keepalive_timeout` outlasts the 60 seconds after which an AWS load balancer drops an idle connection, so that it is
-    never us who close one that it is about to use. `shutdown_timeout` is how long requests in flight may take after
+    never us who close one that it is about to use. `drain_seconds` is how long after SIGTERM readiness already fails while
+    connections are still accepted; `shutdown_timeout` is how long requests in flight may take after
     SIGTERM; it stays below the 30 seconds after which Kubernetes and ECS kill.
     """
 
@@ -44,6 +46,7 @@ class ServerSettings(Section):
     workers: Annotated[Count, Field(ge=1, le=1024)] = 1
     data_directory: Path = Path(".headgate")
     keepalive_timeout: Seconds = 75.0
+    drain_seconds: Delay = 1.0
     shutdown_timeout: Delay = 25.0
     ssl_keyfile: Path | None = None
     ssl_certfile: Path | None = None

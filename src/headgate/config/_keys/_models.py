@@ -1,0 +1,119 @@
+"""The keys of an entry of `model_list`."""
+
+from headgate.config._keys._key import honoured, ignored, planned, refused
+
+MODEL_LIST = (
+    *honoured("model_name", "required", "The name that clients ask for; may hold one `*`, as in `openai/*`."),
+    *honoured("litellm_params", "required", "How to reach the deployment."),
+    *honoured("model_info", "{}", "What is known about the deployment."),
+)
+
+_ENVIRONMENT = "from the environment"
+
+_PRICES = (
+    *(
+        "input_cost_per_token",
+        "output_cost_per_token",
+        "cache_read_input_token_cost",
+        "cache_creation_input_token_cost",
+    ),
+    *("input_cost_per_second", "output_cost_per_second", "input_cost_per_request"),
+    *("input_cost_per_token_above_128k_tokens", "output_cost_per_token_above_128k_tokens"),
+    *("input_cost_per_token_above_200k_tokens", "output_cost_per_token_above_200k_tokens"),
+    *("input_cost_per_token_batches", "output_cost_per_token_batches"),
+    *("input_cost_per_character", "output_cost_per_character"),
+    *("input_cost_per_audio_token", "output_cost_per_audio_token", "input_cost_per_audio_per_second"),
+    *("input_cost_per_image", "output_cost_per_image", "input_cost_per_pixel", "output_cost_per_pixel"),
+    *("input_cost_per_query", "output_cost_per_reasoning_token", "output_cost_per_image_token"),
+    *("input_cost_per_video_per_second", "output_cost_per_video_per_second"),
+)
+_PRICED_TODAY = {
+    "input_cost_per_token": "Dollars per input token, in place of the price list's.",
+    "output_cost_per_token": "Dollars per output token, in place of the price list's.",
+    "cache_read_input_token_cost": "Dollars per input token read from the provider's cache.",
+    "cache_creation_input_token_cost": "Dollars per input token written to the provider's cache.",
+}
+_PRICE_KEYS = (
+    *(key for name, note in _PRICED_TODAY.items() for key in honoured(name, "price list", note)),
+    *planned(
+        "calls are priced by input, output and cached tokens only.",
+        *(name for name in _PRICES if name not in _PRICED_TODAY),
+        "tiered_pricing",
+    ),
+)
+
+LITELLM_PARAMS = (
+    *honoured("model", "required", "`provider/model`; a `*` stands for what the client asked for."),
+    *honoured("api_key", _ENVIRONMENT, "The provider's key."),
+    *honoured("api_base", "the provider's", "The base URL."),
+    *honoured("api_version", "the provider's", "The API version, for Azure."),
+    *honoured("organization", "none", "The OpenAI organization."),
+    *honoured("custom_llm_provider", "the model's prefix", "The provider, where the model's name does not say it."),
+    *honoured("region_name", _ENVIRONMENT, "The AWS region; aws_region_name wins."),
+    *honoured("timeout", "router_settings.timeout", "Seconds that a whole call may take."),
+    *honoured("stream_timeout", "router_settings.stream_timeout", "Seconds until the first byte of a stream."),
+    *honoured("num_retries", "router_settings.num_retries", "Retries after the first attempt."),
+    *honoured("max_retries", "num_retries", "Another name of num_retries, which wins."),
+    *honoured("cooldown_time", "router_settings.cooldown_time", "Seconds that the deployment rests after failures."),
+    *honoured("rpm", "no limit", "Requests per minute; also its share under simple-shuffle."),
+    *honoured("tpm", "no limit", "Tokens per minute; also its share under simple-shuffle."),
+    *honoured("weight", "equal shares", "Its share of the group's requests under simple-shuffle."),
+    *honoured("order", "none", "Deployments of a lower order are used first."),
+    *honoured("max_parallel_requests", "no limit", "Calls in flight at the same time."),
+    *honoured("tags", "[]", "Tags that a request may ask for, with enable_tag_filtering."),
+    *honoured("mock_response", "none", "Answers with this and calls nothing."),
+    *honoured("drop_params", "litellm_settings.drop_params", "Drops what the provider does not support."),
+    *honoured("additional_drop_params", "[]", "Members of the request that are always dropped."),
+    *honoured("allowed_openai_params", "[]", "Members of the request that are never dropped."),
+    *honoured("extra_headers", "{}", "Headers for the provider."),
+    *honoured("headers", "{}", "LiteLLM's older name of extra_headers."),
+    *refused("The key would go to the provider's own address. Write api_base.", "base_url"),
+    *honoured("extra_body", "{}", "Members set over those of the request."),
+    *honoured("aws_access_key_id", _ENVIRONMENT, "AWS credentials."),
+    *honoured("aws_secret_access_key", _ENVIRONMENT, "AWS credentials."),
+    *honoured("aws_session_token", _ENVIRONMENT, "AWS credentials."),
+    *honoured("aws_region_name", _ENVIRONMENT, "The AWS region."),
+    *honoured("aws_role_name", "none", "The ARN of a role to assume."),
+    *honoured("aws_session_name", "generated", "The name of the assumed role's session."),
+    *honoured("aws_external_id", "none", "The external id that the role asks for."),
+    *honoured("aws_web_identity_token", "none", "A file that holds a web identity token."),
+    *honoured("aws_profile_name", _ENVIRONMENT, "A profile of the AWS configuration files."),
+    *honoured("aws_sts_endpoint", "the region's", "The URL of the AWS token service."),
+    *honoured("aws_bedrock_runtime_endpoint", "the region's", "The URL of the Bedrock runtime."),
+    *_PRICE_KEYS,
+    *planned("budgets are not counted.", "max_budget", "budget_duration"),
+    *planned("name the credentials in the model itself.", "litellm_credential_name"),
+    *planned("pass-through routes are not offered.", "use_in_pass_through"),
+    *planned("cache points are sent as the client set them.", "cache_control_injection_points"),
+    *planned("reasoning stays in its own member.", "merge_reasoning_content_in_choices"),
+    *planned("Vertex AI is not among the providers.", "vertex_project", "vertex_location", "vertex_credentials"),
+    *planned("Azure is reached with api_key.", "azure_ad_token", "tenant_id", "client_id", "client_secret"),
+    *refused("A client may not choose the upstream or its key. Remove the key.", "configurable_clientside_auth_params"),
+)
+
+MODEL_INFO = (
+    *honoured("id", "a hash of the entry", "Names the deployment, unique in the configuration."),
+    *honoured("mode", "chat", "What the model is for; decides how its health is probed."),
+    *honoured("base_model", "the model's name", "The model that prices and limits are looked up for."),
+    *honoured("max_tokens", "price list", "The context window where max_input_tokens is not set."),
+    *honoured("max_input_tokens", "price list", "The context window, for enable_pre_call_checks."),
+    *honoured("max_output_tokens", "price list", "Shown by /model/info."),
+    *_PRICE_KEYS,
+    *honoured("health_check_model", "the model", "The model that a health check asks, for wildcards."),
+    *honoured("disable_background_health_check", "false", "Leaves the deployment out of background health checks."),
+    *planned("teams are not known.", "team_id", "team_public_model_name"),
+    *planned("keys have no access groups.", "access_groups"),
+    *ignored("Kept and shown; nothing depends on it.", "tier"),
+)
+
+MODEL_DEFAULTS = frozenset(
+    {
+        *("temperature", "top_p", "top_k", "n", "stop", "seed", "user", "logit_bias", "logprobs", "top_logprobs"),
+        *("max_tokens", "max_completion_tokens", "max_output_tokens", "presence_penalty", "frequency_penalty"),
+        *("response_format", "tools", "tool_choice", "parallel_tool_calls", "stream", "stream_options", "modalities"),
+        *("thinking", "reasoning_effort", "reasoning", "service_tier", "dimensions", "encoding_format", "metadata"),
+        *("store", "prediction", "audio", "web_search_options", "verbosity", "safety_identifier", "voice", "size"),
+        *("quality", "style", "background", "instructions", "input_type", "guardrailConfig", "anthropic_beta"),
+    }
+)
+"""Members of requests that a model is often given a default for; any other is passed on as well."""
