@@ -1,0 +1,1 @@
+"""Files that run inside the peers, in their own interpreters."""
