@@ -35,6 +35,9 @@ class Operation(Enum):
     MODERATION = "moderation"
     RERANK = "rerank"
 
+    # Members are looked up several times per request; Enum's own hash is a Python function over the name.
+    __hash__ = object.__hash__
+
 
 class Origin(NamedTuple):
     """Where an upstream listens. `scheme` is `https` or `http`, `host` a name or an address without brackets."""
