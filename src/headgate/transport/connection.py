@@ -15,6 +15,10 @@ HEAD_LIMIT = 64 * 1024
 """Bytes of an upstream's status line and header fields, at most."""
 
 
+HASTE_SECONDS = 1.0
+"""How long an answer may still go on after the part of it that matters."""
+
+
 class Timeouts(msgspec.Struct, frozen=True):
     """Seconds, each None for no limit: to connect, to the first byte of the answer, between two pieces, in all."""
 
@@ -67,7 +71,7 @@ class Connection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._encoding = b""
         self._head_bytes = 0
-        self._framed = self._done = self._surplus = self._data_seen = False
+        self._framed = self._done = self._surplus = self._data_seen = self._keep_alive = False
         now = self._loop.time()
         never = float("inf")
         self._between = timeouts.between
@@ -115,6 +119,12 @@ class Connection(asyncio.Protocol):
         """Drop the request under way and the connection with it."""
         self._response = None
         self._drop()
+
+    def hasten(self) -> None:
+        """Give the answer a moment to end."""
+        self._between = HASTE_SECONDS
+        self._expires = min(self._expires, self._loop.time() + HASTE_SECONDS)
+        self._touch()
 
     # -- asyncio.Protocol ----------------------------------------------------------------------------------------
 
@@ -218,6 +228,8 @@ class Connection(asyncio.Protocol):
         """Mark the end; an interim response (1xx) is complete too, but not the answer."""
         if self._data_seen:
             self._done = True
+            # Asked for now: once the parser has gone on, it has forgotten.
+            self._keep_alive = self._parser.should_keep_alive()
         else:
             self._head = []
             self._framed = False
@@ -252,7 +264,7 @@ class Connection(asyncio.Protocol):
             transport is not None
             and not self._surplus
             and not transport.is_closing()
-            and self._parser.should_keep_alive()
+            and self._keep_alive
             and transport.get_write_buffer_size() == 0
         )
         if self._paused and transport is not None:

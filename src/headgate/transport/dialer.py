@@ -199,11 +199,15 @@ class Dialer:
     """Opens connections to origins. The TLS context is made when the first `https` origin is dialed."""
 
     def __init__(
-        self, *, verify: bool | str = True, environ: Mapping[str, str] | None = None, ipv4_only: bool = False
+        self,
+        *,
+        verify: bool | str = True,
+        environ: Mapping[str, str] | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         self._verify = verify
         self._context: ssl.SSLContext | None = None
-        self._resolver = Resolver(family=socket.AF_INET if ipv4_only else socket.AF_UNSPEC)
+        self._resolver = resolver or Resolver()
         self._proxies = Proxies(environ or {})
 
     def proxy(self, origin: Origin) -> Proxy | None:

@@ -28,8 +28,14 @@ class Exchange(Protocol):
     path: bytes
     """The path as it came, percent-encoded, without the query."""
     query: bytes
-    headers: Headers
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields, names in lower case."""
+
     body: bytes
+    ticket: object
+    """What `DataPlane.admit` returned for it."""
     received_at: float
     """When the first byte of the request was read, on the loop's clock."""
     started: bool
@@ -71,8 +77,8 @@ class DataPlane(Protocol):
     def serves(self, method: bytes, path: bytes) -> bool:
         """Tell whether a request belongs to the data plane."""
 
-    def admit(self, method: bytes, path: bytes, headers: Headers) -> Refusal | None:
-        """Look at a request before its body is read; return an answer to refuse it."""
+    def admit(self, method: bytes, path: bytes, headers: Headers) -> object:
+        """Look at a request before its body is read; return a `Refusal`, or anything else as the exchange's ticket."""
 
     def refuse(self, path: bytes, status: int, message: str) -> Refusal:
         """Word a refusal of the transport's own in the dialect of the path."""

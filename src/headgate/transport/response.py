@@ -15,6 +15,10 @@ BUFFER_LIMIT = 256 * 1024
 """Bytes held for a stream that nobody relays yet, before the upstream is made to wait."""
 
 
+def _drop(data: bytes) -> None:
+    """Take data that nobody wants."""
+
+
 class Source(Protocol):
     """What produces a response: a connection, or something that stands in for one."""
 
@@ -26,6 +30,9 @@ class Source(Protocol):
 
     def abort(self) -> None:
         """Stop for good and release everything; nothing is delivered afterwards."""
+
+    def hasten(self) -> None:
+        """End within a moment: nobody waits for the rest."""
 
 
 class Response:
@@ -108,6 +115,13 @@ class Response:
         if not self._ended:
             self._ended = True
             self._source.abort()
+
+    def discard(self) -> None:
+        """Drop what still arrives. The connection can be used again if the answer ends within a moment."""
+        self._on_data, self._on_end = _drop, None
+        if not self._ended:
+            self._source.resume()
+            self._source.hasten()
 
     def put_head(self, status: int, headers: list[tuple[bytes, bytes]], encoding: bytes) -> None:
         """Take status and header fields; `encoding` is the Content-Encoding, empty when there is none."""

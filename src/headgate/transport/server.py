@@ -8,7 +8,7 @@ pipeline.
 
 import asyncio
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 import httptools
 import msgspec
@@ -87,6 +87,7 @@ class DirectExchange:
         "source",
         "started",
         "task",
+        "ticket",
     )
 
     def __init__(self, protocol: "ServerProtocol", method: bytes, path: bytes, query: bytes) -> None:
@@ -104,6 +105,7 @@ class DirectExchange:
         self.active = False
         self.complete = False
         self.refusal: Refusal | None = None
+        self.ticket: object = None
         self.task: asyncio.Task[None] | None = None
         self.source: Pausable | None = None
         self.started = False
@@ -158,6 +160,7 @@ class DirectExchange:
         """Close the connection in the middle of the answer."""
         self.response_complete = True
         self.source = None
+        self._headers_out = b""
         self._protocol.transport.close()
 
     def _head(self, status: int, headers: bytes) -> bytes:
@@ -184,8 +187,8 @@ class ServerProtocol(HttpToolsProtocol):
     plane: DataPlane
     deadlines = Deadlines()
 
-    _lines_for: list[tuple[bytes, bytes]] = []
-    _lines = b""
+    _lines_for: ClassVar[list[tuple[bytes, bytes]]] = []
+    _lines: ClassVar[bytes] = b""
 
     def __init__(
         self,
@@ -197,6 +200,10 @@ class ServerProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.headers = []
         self.url = b""
+        self.parsed: DirectExchange | None = None
+        """The exchange whose body is being read, None while it is an ASGI request's."""
+        self.answering: DirectExchange | None = None
+        """The exchange that is being answered, None while it is an ASGI request."""
         self.state = State.IDLE
         self.received_at = 0.0
         self.deadline = self.loop.time() + self.deadlines.head
@@ -219,7 +226,7 @@ class ServerProtocol(HttpToolsProtocol):
             self.deadline = self.received_at + self.deadlines.head
             self._head_bytes = 0
         try:
-            if state is State.IDLE or state is State.HEAD:
+            if state in (State.IDLE, State.HEAD):
                 self._feed_head(data)
             else:
                 self.parser.feed_data(data)
@@ -238,7 +245,7 @@ class ServerProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
             return
         self.parser.feed_data(data[:room])
-        if self.state is State.HEAD or self.state is State.IDLE:
+        if self.state in (State.IDLE, State.HEAD):
             self._reject(431, "The request header is too large.")
         elif self.state is not State.LINGER and self.parser is not None:
             self.parser.feed_data(data[room:])
@@ -257,7 +264,7 @@ class ServerProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header field. Trailers arrive here as well, after the body has begun, and are dropped."""
-        if self.state is State.BODY or self.state is State.LINGER:
+        if self.state in (State.BODY, State.LINGER):
             return
         name = name.lower()
         if name == b"host":
@@ -286,6 +293,7 @@ class ServerProtocol(HttpToolsProtocol):
             self._begin_exchange(method, path, query)
             return
         self.state = State.BODY
+        self.parsed = None
         headers, url, expects = self.headers, self.url, self.expect_100_continue
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, headers, expects
@@ -299,9 +307,14 @@ class ServerProtocol(HttpToolsProtocol):
         if self._length > self.plane.body_limit:
             exchange.refusal = self._too_large(path)
         else:
-            exchange.refusal = self.plane.admit(method, path, self.headers)
-        previous = self.cycle
+            ticket = self.plane.admit(method, path, self.headers)
+            if isinstance(ticket, Refusal):
+                exchange.refusal = ticket
+            else:
+                exchange.ticket = ticket
+        previous: Any = self.cycle
         self.cycle = exchange  # type: ignore[assignment]
+        self.parsed = exchange
         self.state = State.BODY
         if previous is None or previous.response_complete:
             self._activate(exchange)
@@ -312,6 +325,7 @@ class ServerProtocol(HttpToolsProtocol):
     def _activate(self, exchange: DirectExchange) -> None:
         """Make an exchange the one that is answered, now that everything before it has been."""
         exchange.active = True
+        self.answering = exchange
         if exchange.complete:
             self._dispatch(exchange)
         elif exchange.refusal is not None and (exchange.expect_continue or self._length > DISCARD_LIMIT):
@@ -323,8 +337,8 @@ class ServerProtocol(HttpToolsProtocol):
         """Collect a piece of the body, up to the limit."""
         if self._ignoring or self.state is State.LINGER:
             return
-        exchange: Any = self.cycle
-        if not isinstance(exchange, DirectExchange):
+        exchange = self.parsed
+        if exchange is None:
             super().on_body(body)
             return
         if exchange.response_complete:
@@ -343,10 +357,10 @@ class ServerProtocol(HttpToolsProtocol):
         if self._ignoring or self.state is State.LINGER:
             return
         self.state = State.ANSWER
-        exchange: Any = self.cycle
-        if not isinstance(exchange, DirectExchange):
+        exchange = self.parsed
+        if exchange is None:
             super().on_message_complete()
-            if exchange is not None and exchange.response_complete:
+            if self.cycle.response_complete:
                 self._rest()
             return
         if exchange.response_complete:
@@ -384,6 +398,7 @@ class ServerProtocol(HttpToolsProtocol):
         if isinstance(cycle, DirectExchange):
             self._activate(cycle)
         else:
+            self.answering = None
             super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -406,20 +421,22 @@ class ServerProtocol(HttpToolsProtocol):
         """Answer what is not a usable request, and close."""
         if self.state is State.LINGER or self.transport.is_closing():
             return
-        previous = self.cycle
-        if previous is None or previous.response_complete:
+        current: Any = self.cycle
+        if current is None or current.response_complete:
             path = self.url.partition(b"?")[0]
             refusal = self.plane.refuse(path, status, message)
             head = b"%b%b%bconnection: close\r\n" % (STATUS_LINE[status], self.default_header_lines(), refusal.headers)
             body = refusal.body
             self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
             self.linger()
+            return
+        # An answer is under way: it may be finished, but nothing after it is read.
+        self._ignoring = True
+        current.keep_alive = False
+        if self.answering is None or not self.answering.complete:
+            self.transport.close()
         else:
-            # An answer is under way: it may be finished, but nothing after it is read.
-            self._ignoring = True
-            previous.keep_alive = False
-            if isinstance(previous, DirectExchange) and not previous.complete:
-                self.transport.close()
+            self.answering.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""
@@ -450,10 +467,11 @@ class ServerProtocol(HttpToolsProtocol):
             self.transport.abort()
         elif now < self.deadline or self.state is State.ANSWER:
             return
+        elif self.state is State.BODY and self.parsed is None:
+            self.transport.close()
         elif self.state in (State.HEAD, State.BODY) and not self._ignoring:
-            cycle: Any = self.cycle
-            if isinstance(cycle, DirectExchange) and not cycle.response_complete:
-                cycle.response_complete = True
+            if self.parsed is not None and self.parsed is self.answering:
+                self.parsed.response_complete = True
             self._reject(408, "The request did not arrive in time.")
         else:
             self.transport.close()
@@ -468,23 +486,20 @@ class ServerProtocol(HttpToolsProtocol):
         """Make what feeds the answer wait: the client does not read."""
         self.flow.pause_writing()
         self._paused_at = self.loop.time()
-        exchange: Any = self.cycle
-        if isinstance(exchange, DirectExchange) and exchange.source is not None:
-            exchange.source.pause()
+        if self.answering is not None and self.answering.source is not None:
+            self.answering.source.pause()
 
     def resume_writing(self) -> None:
         """Let the answer go on."""
         self.flow.resume_writing()
         self._paused_at = None
-        exchange: Any = self.cycle
-        if isinstance(exchange, DirectExchange) and exchange.source is not None:
-            exchange.source.resume()
+        if self.answering is not None and self.answering.source is not None:
+            self.answering.source.resume()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel what was being answered: nobody waits for it any more."""
-        for cycle in [self.cycle, *(cycle for cycle, _ in self.pipeline)]:
-            exchange: Any = cycle
-            if isinstance(exchange, DirectExchange):
+        for exchange in (self.parsed, self.answering):
+            if exchange is not None:
                 exchange.disconnected = True
                 exchange.source = None
                 if exchange.task is not None and not exchange.response_complete:

@@ -1,0 +1,132 @@
+"""`headgate serve`: from settings to a running gateway, or a list of what is in the way."""
+
+import logging
+import os
+import secrets
+import sys
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+
+from headgate import __version__
+from headgate.config import (
+    Configuration,
+    ServerSettings,
+    embedded_default,
+    load_configuration,
+    server_settings,
+)
+from headgate.core.errors import ConfigurationError
+
+KEY_FILE = "master_key"
+_MODELS_SHOWN = 12
+
+
+def serve(config: Path | None, host: str | None, port: int | None, workers: int | None, log_level: str | None) -> None:
+    """Run the gateway; ends the process with 0 after an orderly stop and 2 when it can not start."""
+    try:
+        sys.exit(_serve(config, host, port, workers, log_level))
+    except ConfigurationError as error:
+        print("headgate can not start:", file=sys.stderr)
+        for problem in error.problems:
+            print(f"  {problem}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _serve(config: Path | None, host: str | None, port: int | None, workers: int | None, log_level: str | None) -> int:
+    environ = dict(os.environ)
+    settings = server_settings(environ, host=host, port=port, workers=workers, log_level=log_level)
+    if config is None and environ.get("CONFIG_FILE_PATH"):
+        config = Path(environ["CONFIG_FILE_PATH"])
+    load = partial(load_configuration, config, environ) if config is not None else partial(embedded_default, environ)
+    configuration = load()
+    master_key, key_file = find_master_key(configuration, settings)
+    # Imported late, so that a wrong configuration is told before the time that this takes.
+    from headgate.gateway import run
+    from headgate.telemetry import configure_logging
+
+    configure_logging(settings.log_level, json_lines=configuration.litellm.json_logs)
+    for warning in configuration.warnings:
+        logging.getLogger("headgate.config").warning("%s", warning)
+    shown = master_key if key_file is not None and sys.stdout.isatty() else None
+    print(banner(configuration, settings, key_file, shown), flush=True)
+    return run(configuration, settings, master_key, load)
+
+
+def find_master_key(configuration: Configuration, settings: ServerSettings) -> tuple[str, Path | None]:
+    """Return the master key, and the file that it is kept in when it was generated.
+
+    On loopback one is generated when none is configured. Raises `ConfigurationError` elsewhere.
+    """
+    if configuration.general.master_key is not None:
+        return configuration.general.master_key.get_secret_value(), None
+    if not is_loopback(settings.host):
+        raise ConfigurationError(
+            [
+                f"A master key is needed to listen on {settings.host}: set LITELLM_MASTER_KEY (or HEADGATE_MASTER_KEY),"
+                " or general_settings.master_key. Only on loopback is one generated."
+            ]
+        )
+    path = settings.data_directory / KEY_FILE
+    return _kept_master_key(path), path
+
+
+def _kept_master_key(path: Path) -> str:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            key = path.read_text().strip()
+        else:
+            key = f"sk-{secrets.token_urlsafe(32)}"
+            with os.fdopen(descriptor, "w") as file:
+                file.write(f"{key}\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        message = f"The master key can not be kept in {path}: {reason}. Set HEADGATE_DATA_DIR to a writable directory."
+        raise ConfigurationError([message]) from error
+    if not key:
+        raise ConfigurationError([f"{path} is empty. Delete it, and another key is generated."])
+    return key
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address that is listened on."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def banner(configuration: Configuration, settings: ServerSettings, key_file: Path | None, key: str | None) -> str:
+    """Return the screen that says what runs and how to call it.
+
+    `key_file` holds a generated master key, None when one is configured; `key` is shown, where only its owner looks.
+    """
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    scheme = "https" if settings.ssl_certfile is not None else "http"
+    reachable = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+    url = f"{scheme}://{reachable}:{settings.port}"
+    names = list(dict.fromkeys(entry.model_name for entry in configuration.models))
+    shown = ", ".join(names[:_MODELS_SHOWN]) + (
+        f" and {len(names) - _MODELS_SHOWN} more" if names[_MODELS_SHOWN:] else ""
+    )
+    example = next((name for name in names if "*" not in name), "demo")
+    source = f"{key_file}" if key_file is not None else "configured"
+    bearer = f"$(cat '{key_file}')" if key_file is not None else "$LITELLM_MASTER_KEY"
+    body = f'{{"model": "{example}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+    return "\n".join(
+        [
+            f"Headgate {__version__}",
+            f"  URL         {url}",
+            f"  models      {shown or 'none; add some to model_list'}",
+            f"  config      {configuration.source or 'built in; give one with --config'}",
+            f"  master key  {f'{key} (kept in {source})' if key else source}",
+            "",
+            "Try it:",
+            f'  curl {url}/v1/chat/completions -H "Authorization: Bearer {bearer}" \\',
+            f"    -H 'Content-Type: application/json' -d '{body}'",
+            "",
+        ]
+    )

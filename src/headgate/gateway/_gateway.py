@@ -1,0 +1,93 @@
+"""The gateway as one object: the data plane that servers call, and everything it is made of."""
+
+import asyncio
+import contextlib
+import logging
+
+from headgate.config import Configuration
+from headgate.core.errors import GatewayError
+from headgate.core.provider import Headers, Operation
+from headgate.dialects import dialect_for
+from headgate.gateway import _headers as header_lines
+from headgate.gateway._pipeline import Pipeline
+from headgate.gateway._routes import Match, Routes
+from headgate.gateway._runtime import build_runtime
+from headgate.gateway._upstreams import CREDENTIALS_CHECK_SECONDS, Upstreams, refresh_credentials
+from headgate.governance import Principal
+from headgate.telemetry import Counters
+from headgate.transport.exchange import Exchange, Refusal
+
+log = logging.getLogger("headgate.gateway")
+
+
+class Gateway:
+    """Serves a configuration. `start` within the event loop that is to serve, `stop` at the end."""
+
+    def __init__(self, configuration: Configuration, master_key: str | None) -> None:
+        self._master_key = master_key
+        self.runtime = build_runtime(configuration, master_key)
+        self.routes = Routes(configuration.environ.get("SERVER_ROOT_PATH", ""))
+        self.counters = Counters()
+        self.body_limit = configuration.general.max_request_bytes
+        self.draining = False
+        self.upstreams: Upstreams
+        self._pipeline: Pipeline
+        self._refresher: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Make what belongs to the running event loop."""
+        self.upstreams = Upstreams(self.runtime.configuration)
+        self._pipeline = Pipeline(lambda: self.runtime, self.upstreams, self.counters)
+        self._refresher = asyncio.create_task(self._keep_credentials_fresh())
+
+    async def stop(self) -> None:
+        """Close connections and end what runs in the background."""
+        if self._refresher is not None:
+            self._refresher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._refresher
+        await self.upstreams.close()
+
+    def replace(self, configuration: Configuration) -> None:
+        """Put a new configuration in force for the requests that come from now on.
+
+        Raises `ConfigurationError`, and then leaves the one in force where it is. What only a new process can change
+        (connection settings, the root path, the master key) stays.
+        """
+        self.runtime = build_runtime(configuration, self._master_key, self.runtime)
+        self.body_limit = configuration.general.max_request_bytes
+
+    # -- what servers call ---------------------------------------------------------------------------------------
+
+    def serves(self, method: bytes, path: bytes) -> bool:
+        """Tell whether a request belongs to the data plane."""
+        return method == b"POST" and self.routes.match(path) is not None
+
+    def admit(self, method: bytes, path: bytes, headers: Headers) -> Refusal | Principal:
+        """Authenticate a request before its body is read."""
+        try:
+            return self.runtime.authenticator.authenticate(headers)
+        except GatewayError as error:
+            return self._refusal(path, error)
+
+    def refuse(self, path: bytes, status: int, message: str) -> Refusal:
+        """Word a refusal of the transport's own in the dialect of the path."""
+        kind = "invalid_request_error" if status < 500 else "internal_server_error"
+        return self._refusal(path, GatewayError(message, status=status, kind=kind))
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Answer a request of the data plane. Cancelled when the client goes away."""
+        match = self.routes.match(exchange.path)
+        assert match is not None  # noqa: S101 - `serves` has said so
+        await self._pipeline.handle(exchange, match)
+
+    def _refusal(self, path: bytes, error: GatewayError) -> Refusal:
+        match = self.routes.match(path) or Match(Operation.CHAT)
+        headers = b"content-type: application/json\r\n" + header_lines.lines(error.headers)
+        return Refusal(error.status, headers, dialect_for(match.operation).error(error))
+
+    async def _keep_credentials_fresh(self) -> None:
+        while True:
+            found = [deployment.provider.provider.credentials for deployment in self.runtime.deployments]
+            await refresh_credentials({id(one): one for one in found if one is not None}.values())
+            await asyncio.sleep(CREDENTIALS_CHECK_SECONDS)

@@ -1,0 +1,127 @@
+"""What models there are: `/v1/models`, `/model/info`, `/model_group/info`."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from headgate.core.errors import ModelNotFoundError
+from headgate.core.money import PICO_PER_DOLLAR
+from headgate.core.provider import Operation
+from headgate.gateway._gateway import Gateway
+from headgate.gateway._runtime import Target
+from headgate.ledger import prices
+from headgate.routing import Deployment
+
+CREATED = 1_677_610_602
+"""The creation time that LiteLLM gives for every model."""
+
+_SHOWN = ("api_base", "api_version", "rpm", "tpm", "timeout", "stream_timeout", "weight", "order", "tags")
+_SHOWN += ("region_name", "aws_region_name", "max_parallel_requests", "cooldown_time", "custom_llm_provider")
+
+
+def routes(gateway: Gateway, root: str) -> list[BaseRoute]:
+    """Return the routes that list models."""
+
+    def check(request: Request) -> None:
+        gateway.runtime.authenticator.authenticate(request.headers.raw)
+
+    async def models(request: Request) -> Response:
+        check(request)
+        router = gateway.runtime.router
+        return JSONResponse(
+            {"data": [_model(name) for name in (*router.groups(), *router.aliases())], "object": "list"}
+        )
+
+    async def model(request: Request) -> Response:
+        check(request)
+        name = request.path_params["model"]
+        try:
+            gateway.runtime.router.resolve(name)
+        except ModelNotFoundError:
+            shown = name if len(name) <= 200 else name[:200] + "..."
+            return JSONResponse({"detail": f"The model `{shown}` does not exist or is not accessible"}, 404)
+        return JSONResponse(_model(name))
+
+    async def info(request: Request) -> Response:
+        check(request)
+        identifier = request.query_params.get("litellm_model_id")
+        chosen = [one for one in gateway.runtime.deployments if identifier in (None, one.id)]
+        if identifier is not None and not chosen:
+            return JSONResponse({"detail": "No deployment has this litellm_model_id"}, 404)
+        return JSONResponse({"data": [_deployment_info(one) for one in chosen]})
+
+    async def group_info(request: Request) -> Response:
+        check(request)
+        wanted = request.query_params.get("model_group")
+        names = [name for name in gateway.runtime.router.groups() if wanted in (None, name)]
+        return JSONResponse({"data": [_group_info(gateway, name) for name in names]})
+
+    found: list[BaseRoute] = []
+    for prefix in (root, f"{root}/v1"):
+        found += [
+            Route(f"{prefix}/models", models),
+            Route(f"{prefix}/models/{{model:path}}", model),
+            Route(f"{prefix}/model/info", info),
+        ]
+    return [*found, Route(f"{root}/model_group/info", group_info)]
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": CREATED, "owned_by": "openai"}
+
+
+def _deployment_info(deployment: Deployment[Target]) -> dict[str, Any]:
+    target = deployment.provider
+    parameters = {name: target.parameters[name] for name in _SHOWN if name in target.parameters}
+    information = {**_facts(deployment), "db_model": False, "key": deployment.model, **target.info}
+    return {
+        "model_name": deployment.group,
+        "litellm_params": {**parameters, "model": target.parameters["model"]},
+        "model_info": {**information, "litellm_provider": target.provider.name},
+    }
+
+
+def _facts(deployment: Deployment[Target]) -> dict[str, Any]:
+    """Return what is known of a model beyond the configuration: its prices in dollars and the size of its input."""
+    target = deployment.provider
+    price = target.price("")
+    known = prices.facts(target.provider.name, str(target.info.get("base_model") or deployment.model))
+    dollars = {
+        "input_cost_per_token": price.input if price else None,
+        "output_cost_per_token": price.output if price else None,
+        "cache_read_input_token_cost": price.cache_read if price else None,
+        "cache_creation_input_token_cost": price.cache_write if price else None,
+    }
+    return {
+        "mode": "chat",
+        "max_input_tokens": known.max_input_tokens if known is not None else None,
+        **{name: None if pico is None else pico / PICO_PER_DOLLAR for name, pico in dollars.items()},
+    }
+
+
+def _group_info(gateway: Gateway, name: str) -> dict[str, Any]:
+    """Summarize a group: the largest sizes and the highest prices of its deployments, the sums of their limits."""
+    deployments = gateway.runtime.router.deployments(name)
+    details = [_deployment_info(one)["model_info"] for one in deployments]
+
+    def largest(key: str) -> Any:
+        return max((detail[key] for detail in details if detail.get(key) is not None), default=None)
+
+    def total(values: list[int | None]) -> int | None:
+        known = [value for value in values if value is not None]
+        return sum(known) if known else None
+
+    return {
+        "model_group": name,
+        "providers": sorted({one.provider.provider.name for one in deployments}),
+        "max_input_tokens": largest("max_input_tokens"),
+        "max_output_tokens": largest("max_output_tokens"),
+        "input_cost_per_token": largest("input_cost_per_token"),
+        "output_cost_per_token": largest("output_cost_per_token"),
+        "mode": details[0].get("mode"),
+        "tpm": total([one.tpm for one in deployments]),
+        "rpm": total([one.rpm for one in deployments]),
+        "supported_operations": [op.value for op in Operation if deployments[0].provider.provider.supports(op)],
+    }

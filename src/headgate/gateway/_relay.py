@@ -1,0 +1,94 @@
+"""From an upstream's stream to the client's: bytes are pushed through the translator with no task in between."""
+
+import asyncio
+
+from headgate.core.errors import UpstreamError
+from headgate.core.provider import StreamTranslator
+from headgate.transport.exchange import Exchange
+from headgate.transport.failures import timed_out
+from headgate.transport.response import Response
+
+
+class Relay:
+    """Carries one streamed answer.
+
+    Until `open` what the translator returns is held, so that a failure before the first event can still go to another
+    deployment. After it, everything goes out as it comes.
+    """
+
+    __slots__ = ("_ended", "_exchange", "_held", "_open", "_response", "_translator", "_waiter", "failure")
+
+    def __init__(self, exchange: Exchange, response: Response, translator: StreamTranslator) -> None:
+        self._exchange = exchange
+        self._response = response
+        self._translator = translator
+        self._held = b""
+        self._open = False
+        self._ended = False
+        self._waiter: asyncio.Future[None] | None = None
+        self.failure: UpstreamError | None = None
+
+    async def wait_for_first(self, seconds: float | None) -> None:
+        """Wait until there is something to send. Raises `UpstreamError` when there never is, or not in time."""
+        self._response.relay(self._take, self._end)
+        if not self._held and not self._ended:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._waiter
+            except TimeoutError:
+                raise timed_out("The upstream did not begin to answer in time.") from None
+        if self.failure is not None and not self._held:
+            raise self.failure
+
+    async def run(self, status: int, headers: bytes) -> None:
+        """Send the answer to its end; `failure` then tells whether it was whole."""
+        exchange = self._exchange
+        exchange.begin(status, headers, None if self._ended else self._response)
+        self._open = True
+        exchange.write(self._held)
+        self._held = b""
+        if not self._ended:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    def _take(self, data: bytes) -> None:
+        if self._ended:
+            return
+        translator = self._translator
+        output = translator.feed(data)
+        if output:
+            if self._open:
+                self._exchange.write(output)
+            else:
+                self._held += output
+                self._wake()
+        if translator.failure is not None:
+            self._response.abort()
+            self._stop(translator.failure)
+        elif translator.complete:
+            # The client is done; the connection gets a moment to end cleanly and so be used again.
+            self._response.discard()
+            self._end(None)
+
+    def _end(self, error: UpstreamError | None) -> None:
+        if self._ended:
+            return
+        if error is None:
+            output = self._translator.finish()
+            if self._open:
+                self._exchange.write(output)
+            else:
+                self._held += output
+            error = self._translator.failure
+        self._stop(error)
+
+    def _stop(self, failure: UpstreamError | None) -> None:
+        self._ended = True
+        self.failure = failure
+        self._wake()
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

@@ -1,0 +1,148 @@
+"""What serves requests, made from a configuration. A reload makes a new one and swaps it in whole."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import msgspec
+
+from headgate.config import Configuration, ModelEntry, RouterSettings
+from headgate.core.clock import monotonic
+from headgate.core.errors import ConfigurationError
+from headgate.core.money import Price
+from headgate.core.provider import Operation, Provider
+from headgate.gateway._headers import deployment_lines, group_line
+from headgate.gateway._policy import routing_policy
+from headgate.governance import Authenticator
+from headgate.ledger import prices
+from headgate.providers import create
+from headgate.routing import Deployment, Router
+from headgate.transport.connection import Timeouts
+
+_PRICES_KEPT = 1_000
+"""Prices of concrete models that are kept per wildcard deployment; clients choose the names, so it is bounded."""
+
+
+class Target:
+    """What the gateway binds to a deployment: its provider, and what is worked out once for all its requests."""
+
+    __slots__ = ("_prices", "group_line", "header_lines", "info", "parameters", "provider", "streamed", "whole")
+
+    def __init__(self, entry: ModelEntry, provider: Provider, router: RouterSettings) -> None:
+        self.provider = provider
+        self.parameters = entry.parameters.resolved()
+        self.info = entry.info.model_dump(exclude_none=True)
+        self.header_lines = deployment_lines(entry.info.id, provider.api_base)
+        self.group_line = group_line(entry.model_name)
+        timeout = entry.parameters.timeout or router.timeout
+        first = entry.parameters.stream_timeout or router.stream_timeout or timeout
+        self.whole = Timeouts(first_byte=timeout, total=timeout)
+        """For answers that come as a whole."""
+        self.streamed = Timeouts(first_byte=first, between=timeout)
+        """For streams: `timeout` then bounds each silence, not the whole."""
+        self._prices: dict[str, Price | None] = {}
+
+    def price(self, wildcard: str) -> Price | None:
+        """Return the price of the model, with `wildcard` in place of a `*`; looked up once, None when unknown."""
+        try:
+            return self._prices[wildcard]
+        except KeyError:
+            if len(self._prices) >= _PRICES_KEPT:
+                self._prices.clear()
+            model = self.provider.model.replace("*", wildcard)
+            found = prices.lookup(self.provider.name, model, {**self.info, **self.parameters}, now=datetime.now(UTC))
+            self._prices[wildcard] = found
+            return found
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    """One configuration in force."""
+
+    configuration: Configuration
+    router: Router[Target]
+    authenticator: Authenticator
+
+    @property
+    def deployments(self) -> list[Deployment[Target]]:
+        """Every deployment, in the order of the configuration."""
+        return [deployment for group in self.router.groups() for deployment in self.router.deployments(group)]
+
+
+def supports(operation: Operation) -> Callable[[Target], bool]:
+    """Return the predicate that routing asks whether a deployment can serve an operation."""
+    return _SUPPORTS[operation]
+
+
+def _supporter(operation: Operation) -> Callable[[Target], bool]:
+    return lambda target: target.provider.supports(operation)
+
+
+_SUPPORTS = {operation: _supporter(operation) for operation in Operation}
+
+
+def build_runtime(configuration: Configuration, master_key: str | None, previous: Runtime | None = None) -> Runtime:
+    """Make what serves a configuration; the deployments' health is taken over from `previous`.
+
+    Raises `ConfigurationError` with every deployment that can not work.
+    """
+    problems: list[str] = []
+    deployments: list[Deployment[Target]] = []
+    for entry in configuration.models:
+        try:
+            deployments.append(_deployment(entry, configuration))
+        except ConfigurationError as error:
+            where = f"{entry.file}:{entry.line}: " if entry.file is not None else ""
+            problems.extend(f"{where}model {entry.model_name!r}: {problem}" for problem in error.problems)
+    if problems:
+        raise ConfigurationError(problems)
+    policy = routing_policy(configuration.router)
+    # Choosing a deployment is no secret; what must not be guessed comes from os.urandom.
+    router = Router(deployments, policy, clock=monotonic, random=Random())  # noqa: S311
+    if previous is not None:
+        router.adopt(previous.router)
+    authenticator = Authenticator(master_key, header_name=configuration.general.litellm_key_header_name)
+    return Runtime(configuration, router, authenticator)
+
+
+def _deployment(entry: ModelEntry, configuration: Configuration) -> Deployment[Target]:
+    parameters, info = entry.parameters, entry.info
+    target = Target(entry, _provider(entry, configuration), configuration.router)
+    facts = None
+    if configuration.router.enable_pre_call_checks and info.max_input_tokens is None:
+        facts = prices.facts(target.provider.name, info.base_model or target.provider.model)
+    price = None
+    if configuration.router.routing_strategy == "cost-based-routing":
+        found = target.price("")
+        price = found.input + found.output if found is not None else None
+    return Deployment(
+        id=info.id,
+        group=entry.model_name,
+        provider=target,
+        model=target.provider.model,
+        weight=parameters.weight,
+        rpm=parameters.rpm,
+        tpm=parameters.tpm,
+        order=parameters.order,
+        tags=frozenset(parameters.tags),
+        max_parallel_requests=parameters.max_parallel_requests,
+        timeout=parameters.timeout,
+        stream_timeout=parameters.stream_timeout,
+        num_retries=parameters.num_retries if parameters.num_retries is not None else parameters.max_retries,
+        cooldown_time=parameters.cooldown_time,
+        max_input_tokens=info.max_input_tokens or (facts.max_input_tokens if facts is not None else None),
+        price=price,
+    )
+
+
+def _provider(entry: ModelEntry, configuration: Configuration) -> Provider:
+    parameters: Mapping[str, Any] = entry.parameters.resolved()
+    if configuration.litellm.drop_params:
+        parameters = {"drop_params": True, **parameters}
+    mock = entry.parameters.mock_response
+    if mock is not None:
+        # The built-in model answers with a text that comes along in the body; no upstream is called.
+        extra = {**entry.parameters.extra_body, "mock_response": mock}
+        name = entry.parameters.model.rpartition("/")[2]
+        return create(f"demo/{name}", {"extra_body": extra}, {})
+    return create(entry.parameters.model, parameters, configuration.environ)

@@ -1,0 +1,63 @@
+"""From the key in a request's header to the principal that it belongs to."""
+
+import hashlib
+import hmac
+
+import msgspec
+
+from headgate.core.errors import AuthenticationError
+from headgate.core.provider import Headers
+
+_KEY_HEADERS = frozenset(
+    {b"authorization", b"x-litellm-api-key", b"x-api-key", b"api-key", b"x-goog-api-key", b"ocp-apim-subscription-key"}
+)
+"""The header fields that LiteLLM reads a key from."""
+
+KEY_LIMIT = 512
+"""Longer keys are refused unread: nothing issues them, and hashing them is work for whoever sends them."""
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """On whose behalf a request is made. `key_hash` is the SHA-256 of the key in hex."""
+
+    key_hash: str
+    is_master: bool
+
+
+class Authenticator:
+    """Tells the principal of a request from its headers.
+
+    With `master_key` None every request is the master's, as LiteLLM has it; `headgate serve` never runs so.
+    `header_name` is a further header field that may carry the key (`litellm_key_header_name`).
+    """
+
+    def __init__(self, master_key: str | None, *, header_name: str | None = None) -> None:
+        self._digest = None if master_key is None else hashlib.sha256(master_key.encode()).digest()
+        self._headers = _KEY_HEADERS | ({header_name.lower().encode()} if header_name else set())
+        self._master = Principal(self._digest.hex() if self._digest is not None else "", is_master=True)
+
+    def authenticate(self, headers: Headers) -> Principal:
+        """Return the principal. Raises `AuthenticationError` without a key or with one that is not valid."""
+        if self._digest is None:
+            return self._master
+        key = self._find_key(headers)
+        if not key:
+            raise AuthenticationError("Authentication Error, No api key passed in.")
+        if len(key) > KEY_LIMIT or not hmac.compare_digest(hashlib.sha256(key).digest(), self._digest):
+            raise AuthenticationError("Authentication Error, Invalid proxy server token passed.", param="key")
+        return self._master
+
+    def _find_key(self, headers: Headers) -> bytes:
+        """Return the first key in the header fields; a bearer token counts before the other fields."""
+        found = b""
+        for name, value in headers:
+            if name in self._headers and value:
+                if name == b"authorization":
+                    scheme, _, credentials = value.partition(b" ")
+                    if scheme.lower() == b"bearer":
+                        return credentials.strip()
+                    if not credentials:
+                        return scheme
+                elif not found:
+                    found = value.removeprefix(b"Bearer ").strip()
+        return found
