@@ -16,7 +16,8 @@ PICO_PER_DOLLAR = PICO_PER_NANO * NANO_PER_DOLLAR
 class Price(msgspec.Struct, frozen=True):
     """What one model costs: pico-dollars per token of each kind, nano-dollars per request.
 
-    `cache_read` and `cache_write` price the cached part of the input; None means at the input price.
+    `cache_read`, `cache_write` and `input_audio` price parts of the input, `output_audio` and `reasoning` parts of the
+    output; None means at the price of the whole. Audio that came from a cache counts as cached.
     `tiers` hold prices that replace this one from a number of input tokens on, ascending: `((200_000, Price(...)),)`.
     """
 
@@ -24,6 +25,9 @@ class Price(msgspec.Struct, frozen=True):
     output: int = 0
     cache_read: int | None = None
     cache_write: int | None = None
+    input_audio: int | None = None
+    output_audio: int | None = None
+    reasoning: int | None = None
     per_request: int = 0
     tiers: tuple[tuple[int, "Price"], ...] = ()
 
@@ -33,13 +37,20 @@ class Price(msgspec.Struct, frozen=True):
         for threshold, tier in self.tiers:
             if usage.input_tokens > threshold:
                 price = tier
-        read, written = usage.cache_read_tokens, usage.cache_write_tokens
+        read, written, output = usage.cache_read_tokens, usage.cache_write_tokens, usage.output_tokens
+        uncached = max(usage.input_tokens - read - written, 0)
         pico = (
-            max(usage.input_tokens - read - written, 0) * price.input
+            uncached * price.input
             + read * (price.input if price.cache_read is None else price.cache_read)
             + written * (price.input if price.cache_write is None else price.cache_write)
-            + usage.output_tokens * price.output
+            + output * price.output
         )
+        if price.input_audio is not None:
+            pico += min(usage.input_audio_tokens, uncached) * (price.input_audio - price.input)
+        if price.output_audio is not None:
+            pico += min(usage.output_audio_tokens, output) * (price.output_audio - price.output)
+        if price.reasoning is not None:
+            pico += min(usage.reasoning_tokens, output) * (price.reasoning - price.output)
         return (pico + PICO_PER_NANO // 2) // PICO_PER_NANO + price.per_request
 
 

@@ -1,1 +1,1 @@
-"""."""
+"""What calls cost."""
