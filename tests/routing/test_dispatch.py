@@ -3,11 +3,11 @@
 import random
 
 import pytest
-from tests.routing.support import Time, deployment, failure, router_of, supports_all
 
 from headgate.core.errors import Category, ModelNotFoundError, NoDeploymentError, NotSupportedError, UpstreamError
 from headgate.core.usage import Usage
 from headgate.routing import Dispatch, Policy, Router
+from tests.routing.support import Time, deployment, failure, router_of, supports_all
 
 GENERAL = [Category.RATE_LIMIT, Category.TIMEOUT, Category.INTERNAL, Category.CONNECTION, Category.PROTOCOL]
 ELSEWHERE = [Category.AUTHENTICATION, Category.PERMISSION, Category.NOT_FOUND]
