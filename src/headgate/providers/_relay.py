@@ -19,7 +19,7 @@ EVENT_LIMIT = 16 * 1024 * 1024
 
 _COUNT_AFTER = 8_192
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_FIELD = re.compile(rb"\n*(?:data|event|id|retry)?[:\n]")
+_FIELD = re.compile(rb"(?:data|event|id|retry)?:|(?:data|event|id|retry)(?:\n|$)")
 _FOREIGN_TYPE = re.compile(rb"\s*(application/(?:[\w.-]+\+)?json|text/html)\b", re.IGNORECASE)
 # Members in which models write: chat, completions, reasoning, tool arguments, and the deltas of typed events.
 _OUTPUT = re.compile(
@@ -42,7 +42,7 @@ class EventRelay:
         self._held: list[bytes] = []
         self._held_size = 0
         self._after_cr = False
-        self._fresh = True
+        self._first = self._fresh = True
         self._ended = False
         self._uncounted: list[bytes] = []
         self._uncounted_size = 0
@@ -91,16 +91,15 @@ class EventRelay:
             return b""
         rest = b"".join(self._held)
         self._held.clear()
-        out = b""
-        if rest.strip(b"\n"):
-            # Some servers omit the last blank line. What was cut inside an event is no event, and is dropped.
-            if self._fresh and _FIELD.match(rest.removeprefix(_BYTE_ORDER_MARK)) is None:
-                self._foreign(rest)
-            elif self._is_whole(_parse(rest).data):
-                self._after_cr = False
-                out = self.feed(rest.rstrip(b"\n") + b"\n\n")
+        if self._fresh:
+            rest = self._begin(rest)
+        body = rest.lstrip(b"\n")
+        # Some servers omit the last blank line. What was cut inside an event is no event, and is dropped.
+        if not self._stopped() and self._is_whole(_parse(body).data):
+            self._after_cr = False
+            out = self.feed(rest.rstrip(b"\n") + b"\n\n")
         else:
-            out = rest
+            out = rest[: len(rest) - len(body)]
         if not self._stopped() and not self.complete:
             out += self._conclude()
         return out
@@ -161,12 +160,15 @@ class EventRelay:
         return data
 
     def _begin(self, data: bytes) -> bytes:
-        data = data.removeprefix(_BYTE_ORDER_MARK)
-        if data.strip(b"\n"):
+        """Skip a byte order mark, and look whether the first event is one."""
+        if self._first:
+            data, self._first = data.removeprefix(_BYTE_ORDER_MARK), False
+        body = data.lstrip(b"\n")
+        if body:
             self._fresh = False
-            if _FIELD.match(data) is None:
-                self._foreign(data)
-                return b""
+            if _FIELD.match(body) is None:
+                self._foreign(body.partition(b"\n\n")[0])
+                return data[: len(data) - len(body)]
         return data
 
     def _sift(self, data: bytes) -> bytes:
