@@ -2,11 +2,14 @@ import pytest
 
 from headgate.providers._anthropic_models import Capabilities, capabilities
 
-PLAIN = Capabilities(thinking=False, adaptive_thinking=False, structured_outputs=False, sampling=True)
+PLAIN = Capabilities(
+    thinking=False, adaptive_thinking=False, structured_outputs=False, sampling=True, forced_tools=True
+)
 BUDGET = PLAIN._replace(thinking=True)
 STRUCTURED = BUDGET._replace(structured_outputs=True)
 ADAPTIVE = STRUCTURED._replace(adaptive_thinking=True)
-NEWEST = ADAPTIVE._replace(sampling=False)
+MODERN = ADAPTIVE._replace(sampling=False)
+NEVER_FORCED = MODERN._replace(forced_tools=False)
 
 
 @pytest.mark.parametrize(
@@ -22,10 +25,14 @@ NEWEST = ADAPTIVE._replace(sampling=False)
         ("claude-haiku-4-5@20251001", STRUCTURED),
         ("claude-opus-4-6", ADAPTIVE),
         ("us.anthropic.claude-sonnet-4-6-v1:0", ADAPTIVE),
-        ("claude-opus-4-7", NEWEST),
-        ("claude-sonnet-5", NEWEST),
-        ("claude-haiku-5-5", NEWEST),
-        ("claude-mythos-preview", NEWEST),
+        ("claude-opus-4-7", MODERN),
+        ("claude-sonnet-5", MODERN),
+        ("claude-haiku-5-5", MODERN),
+        ("claude-opus-5", MODERN),
+        ("claude-mythos-preview", MODERN),
+        ("claude-opus-5-5", NEVER_FORCED),
+        ("claude-fable-5", MODERN),
+        ("claude-fable-5-1", NEVER_FORCED),
         ("MiniMax-M2", BUDGET),
     ],
 )

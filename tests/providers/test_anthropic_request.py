@@ -11,6 +11,7 @@ from headgate.providers._anthropic_request import ChatSettings, encode_chat
 SONNET_4_5 = ChatSettings(capabilities("claude-sonnet-4-5"))
 OPUS_4_1 = ChatSettings(capabilities("claude-opus-4-1"))
 OPUS_4_7 = ChatSettings(capabilities("claude-opus-4-7"))
+OPUS_5_5 = ChatSettings(capabilities("claude-opus-5-5"))
 HAIKU_3_5 = ChatSettings(capabilities("claude-3-5-haiku-latest"))
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -134,7 +135,7 @@ def test_temperature_beyond_anthropics_range() -> None:
 
 def test_sampling_of_models_that_refuse_it() -> None:
     assert encode(OPUS_4_7, temperature=0.5)["temperature"] == 0.5
-    assert encode(dropping(OPUS_4_7), temperature=0.5, top_p=0.1, top_k=3) == encode()
+    assert encode(dropping(OPUS_4_7), temperature=0.5, top_p=0.1, top_k=3) == encode(OPUS_4_7)
 
 
 def test_tools() -> None:
@@ -175,6 +176,13 @@ def test_tool_choice_without_tools_is_left_out() -> None:
     assert encode(tool_choice="none", tools=[], parallel_tool_calls=False) == encode()
 
 
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "weather"}}])
+def test_tools_of_models_that_never_force_them(choice: object) -> None:
+    body = encode(dropping(OPUS_5_5), tools=[WEATHER], tool_choice=choice, parallel_tool_calls=False)
+    assert body["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
+    assert encode(OPUS_5_5, tools=[WEATHER], tool_choice=choice)["tool_choice"]["type"] in ("any", "tool")
+
+
 def test_web_search() -> None:
     place = {"type": "approximate", "approximate": {"city": "Paris", "country": "FR", "planet": "Earth"}}
     body = encode(web_search_options={"search_context_size": "low", "user_location": place})
@@ -212,9 +220,9 @@ def test_a_budget_stays_below_the_clients_limit() -> None:
 @pytest.mark.parametrize(("effort", "told"), [("minimal", "low"), ("medium", "medium"), ("max", "max")])
 def test_reasoning_effort_is_an_effort_since_claude_4_6(effort: str, told: str) -> None:
     body = encode(OPUS_4_7, reasoning_effort=effort)
-    assert body["thinking"] == {"type": "adaptive"}
+    assert body["thinking"] == {"type": "adaptive", "display": "summarized"}
     assert body["output_config"] == {"effort": told}
-    assert body["max_tokens"] == 4096
+    assert body["max_tokens"] == encode(OPUS_4_7)["max_tokens"] == 16384
 
 
 def test_reasoning_effort_where_it_says_nothing_or_can_not_be() -> None:

@@ -120,7 +120,8 @@ def translate_answer(answer: Answer, created: float) -> tuple[bytes, Usage]:
         message.tool_calls = calls
     if thinking:
         message.thinking_blocks = thinking
-        message.reasoning_content = "".join(part.thinking for part in thinking if isinstance(part, ThinkingBlock))
+        reasoning = "".join(part.thinking for part in thinking if isinstance(part, ThinkingBlock))
+        message.reasoning_content = reasoning or msgspec.UNSET
     if citations:
         message.provider_specific_fields = {"citations": citations}
     usage = answer.usage.total()

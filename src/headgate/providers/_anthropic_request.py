@@ -23,6 +23,9 @@ JSON_TOOL = "json_tool_call"
 DEFAULT_MAX_TOKENS = 4096
 """Anthropic requires a limit; this is LiteLLM's when neither the client nor the deployment gives one."""
 
+DEFAULT_MAX_TOKENS_ADAPTIVE = 16384
+"""The same for models that think by themselves: thinking counts towards the limit and would use up the smaller one."""
+
 # LiteLLM 1.80.5's budgets, with `minimal` raised to the least that Anthropic accepts; xhigh and max carry on the row.
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}
 _LEAST_BUDGET = 1024
@@ -59,6 +62,7 @@ _SAMPLING = ("temperature", "top_p", "top_k")
 _ANTHROPIC_TIERS = frozenset({b'"auto"', b'"standard_only"'})
 _SEARCHES = {"low": 1, "medium": 5, "high": 10}
 _PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|\+?[\d\s()-]{7,}")
+_FORCED = frozenset({"required", "tool"})
 _JSON_ONLY = "Answer with one valid JSON object and nothing else: no other text and no code fence."
 
 
@@ -105,7 +109,7 @@ def encode_chat(members: Members, model: msgspec.Raw, settings: ChatSettings, *,
     if metadata := _metadata(members):
         body["metadata"] = metadata
     _add_reasoning(body, members, settings, conversation.turns)
-    _add_tools(body, members, form, settings.capabilities)
+    _add_tools(body, members, form, settings)
     return encode(body)
 
 
@@ -148,7 +152,10 @@ def _asked_limit(members: Members) -> int | None:
 
 def _max_tokens(members: Members, settings: ChatSettings) -> int:
     limit = _asked_limit(members)
-    return limit if limit is not None else settings.max_output_tokens or DEFAULT_MAX_TOKENS
+    if limit is not None:
+        return limit
+    adaptive = settings.capabilities.adaptive_thinking
+    return settings.max_output_tokens or (DEFAULT_MAX_TOKENS_ADAPTIVE if adaptive else DEFAULT_MAX_TOKENS)
 
 
 def _metadata(members: Members) -> dict[str, str]:
@@ -177,7 +184,8 @@ def _add_reasoning(body: dict[str, Any], members: Members, settings: ChatSetting
         message = "This model does not think; leave 'reasoning_effort' out, or set drop_params: true."
         raise InvalidRequestError(message, param="reasoning_effort")
     if settings.capabilities.adaptive_thinking:
-        body["thinking"] = {"type": "adaptive"}
+        # The newest models would otherwise leave the text of their thinking out.
+        body["thinking"] = {"type": "adaptive", "display": "summarized"}
         body["output_config"] = {"effort": _EFFORTS[effort], **body.get("output_config", {})}
         return
     if _lacks_thinking(turns):
@@ -204,18 +212,21 @@ def _lacks_thinking(turns: list[Turn]) -> bool:
 
 
 def _add_tools(
-    body: dict[str, Any], members: Members, form: chat.ResponseFormat | None, capabilities: Capabilities
+    body: dict[str, Any], members: Members, form: chat.ResponseFormat | None, settings: ChatSettings
 ) -> None:
+    capabilities = settings.capabilities
     tools = [_tool(tool) for tool in chat.decode_tools(members)]
     if (options := chat.present(members, "web_search_options")) is not None:
         tools.append(_web_search(options))
     choice = chat.decode_tool_choice(members)
+    if choice is not None and choice.mode in _FORCED and settings.drop_params and not capabilities.forced_tools:
+        choice = None
     json_tool = None
     if form is not None and form.json_schema is not None:
         if capabilities.structured_outputs:
             output = {"type": "json_schema", "schema": _output_schema(form.json_schema)}
             body["output_config"] = {"format": output, **body.get("output_config", {})}
-        elif choice is None or choice.mode in ("auto", "none"):
+        elif choice is None or choice.mode not in _FORCED:
             json_tool = {"name": JSON_TOOL, "input_schema": _object_schema(form.json_schema.schema)}
             if form.json_schema.description:
                 json_tool["description"] = form.json_schema.description
