@@ -94,3 +94,14 @@ def test_a_retry_goes_down_the_order() -> None:
     used = [dispatch.begin().id]
     used += [dispatch.fail(failure(Category.INTERNAL)).deployment.id for _ in range(2)]
     assert used == ["a", "b", "c"]
+
+
+def test_the_retry_after_of_one_deployment_does_not_delay_another() -> None:
+    members = [deployment("a", order=1), deployment("b", order=2)]
+    router = Router(members, Policy(disable_cooldowns=True), clock=Time(), random=random.Random(0))
+    dispatch = router.dispatch("g", supports=supports_all)
+    dispatch.begin()
+    dispatch.fail(failure(Category.INTERNAL))
+    retry = dispatch.fail(failure(Category.RATE_LIMIT, retry_after=30))
+    assert retry.deployment.id == "a"
+    assert retry.delay_seconds < 1
