@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from headgate.config._findings import Findings, KeyPath, dotted
-from headgate.config._tree import Node, Scalar, mapping, sequence
+from headgate.config._tree import Node, Scalar
 
 _PREFIX = "os.environ/"
 _SHELL = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?-[^}]*)?\}?")
-_MISSPELT = re.compile(r"os\.(?:environ|getenv|env)[\[(./:]?\s*['\"]?([A-Za-z_][A-Za-z0-9_]*)['\"]?[\])]?")
+_MISSPELT = re.compile(r"os\.(?:environ|getenv|env)[\[(./:]\s*['\"]?([A-Za-z_][A-Za-z0-9_]*)['\"]?[\])]?")
 
 
 def reference(text: str) -> str | None:
@@ -42,13 +43,13 @@ def resolve(node: Node, path: KeyPath, environ: Mapping[str, str], findings: Fin
     """
     if isinstance(node.value, dict):
         members = {key: resolve(item, (*path, key), environ, findings) for key, item in node.value.items()}
-        return mapping(members, node.file, node.line)
+        return replace(node, value=members)
     if isinstance(node.value, list):
         items = [resolve(item, (*path, position), environ, findings) for position, item in enumerate(node.value)]
-        return sequence(items, node.file, node.line)
+        return replace(node, value=items)
     if not isinstance(node.value, str) or ("$" not in node.value and not node.value.startswith("os.")):
         return node
-    return Node(_resolved(node.value, node, path, environ, findings), node.file, node.line)
+    return replace(node, value=_resolved(node.value, node, path, environ, findings))
 
 
 def _resolved(text: str, node: Node, path: KeyPath, environ: Mapping[str, str], findings: Findings) -> Scalar:

@@ -73,8 +73,8 @@ def _check_providers(root: Node, findings: Findings) -> None:
         path: KeyPath = ("model_list", position, "litellm_params")
         named, model = parameters.get("custom_llm_provider"), parameters.get("model")
         if named is not None and named.value is not None:
-            if named.value not in PROVIDERS:
-                _unknown_provider(str(named.value), named, (*path, "custom_llm_provider"), findings)
+            if isinstance(named.value, str) and named.value not in PROVIDERS:
+                _unknown_provider(named.value, named, (*path, "custom_llm_provider"), findings)
         elif model is not None and isinstance(model.value, str):
             prefix, slash, _ = model.value.partition("/")
             if slash and prefix not in PROVIDERS and ":" not in prefix and "." not in prefix:

@@ -36,9 +36,9 @@ class ServerSettings(Section):
     """How the server process runs. Times are seconds.
 
     `keepalive_timeout` outlasts the 60 seconds after which an AWS load balancer drops an idle connection, so that it is
-    never us who close one that it is about to use. `drain_seconds` is how long after SIGTERM readiness already fails while
-    connections are still accepted; `shutdown_timeout` is how long requests in flight may take after
-    SIGTERM; it stays below the 30 seconds after which Kubernetes and ECS kill.
+    never us who close one that it is about to use. `drain_seconds` is how long after SIGTERM readiness already fails
+    while connections are still accepted; `shutdown_timeout` is how long requests in flight may take after SIGTERM; it
+    stays below the 30 seconds after which Kubernetes and ECS kill.
     """
 
     host: str = Field(default="127.0.0.1", min_length=1)

@@ -1,0 +1,60 @@
+from collections import Counter
+
+import pytest
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from headgate.config import (
+    Disposition,
+    GeneralSettings,
+    LitellmSettings,
+    ModelGroupAlias,
+    ModelInfo,
+    ModelParameters,
+    RouterSettings,
+    RoutingStrategyArguments,
+)
+from headgate.config._keys import SECTIONS
+from headgate.config._models import is_cost
+
+_MODELS: dict[tuple[str, ...], type[BaseModel]] = {
+    ("model_list", "*", "litellm_params"): ModelParameters,
+    ("model_list", "*", "model_info"): ModelInfo,
+    ("router_settings",): RouterSettings,
+    ("router_settings", "routing_strategy_args"): RoutingStrategyArguments,
+    ("router_settings", "model_group_alias", "*"): ModelGroupAlias,
+    ("litellm_settings",): LitellmSettings,
+    ("general_settings",): GeneralSettings,
+}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_key_is_listed_once_and_says_something(section: tuple[str, ...]) -> None:
+    keys = SECTIONS[section]
+    assert [name for name, count in Counter(key.name for key in keys).items() if count > 1] == []
+    assert all(key.note.endswith(".") and "|" not in key.note for key in keys)
+    assert all(key.default for key in keys if key.disposition is Disposition.HONOURED)
+
+
+@pytest.mark.parametrize("section", _MODELS)
+def test_what_is_honoured_is_what_the_settings_hold(section: tuple[str, ...]) -> None:
+    listed = {
+        key.name for key in SECTIONS[section] if key.disposition is Disposition.HONOURED and not is_cost(key.name)
+    }
+    assert listed == set(_MODELS[section].model_fields)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [("router_settings",), ("router_settings", "routing_strategy_args"), ("general_settings",)],
+)
+def test_the_listed_default_is_the_one_that_holds(section: tuple[str, ...]) -> None:
+    fields = _MODELS[section].model_fields
+    for key in SECTIONS[section]:
+        default = fields[key.name].default if key.name in fields else PydanticUndefined
+        if isinstance(default, bool):
+            assert key.default == str(default).lower()
+        elif isinstance(default, int | float):
+            assert float(key.default) == default
+        elif isinstance(default, str):
+            assert key.default == default
