@@ -24,7 +24,6 @@ _LONGEST_WAIT = 86_400.0
 _SHORTEST_SECRET = 8
 _CREDENTIALS_REJECTED = "The upstream provider rejected the gateway's credentials."
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 _TOKEN = re.compile(r"(?:\b(?:sk-|gsk_|xai-|pplx-|AKIA|ASIA)[\w*.\-]{3,}|(?i:\bbearer)\s+[\w*.\-=+/]{6,})")
 _IDENTIFIER = re.compile(r"[\w.\-\[\]]{1,200}", re.ASCII)
 
@@ -181,11 +180,12 @@ def error_members(value: object) -> ErrorBody:
 
 
 def clean(message: str, secrets: Iterable[str] = ()) -> str:
-    """Make an upstream's text fit for a client: no secrets, no control characters, not longer than the limit."""
+    """Make an upstream's text fit for a client: no secrets, one printable line, not longer than the limit."""
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
             message = message.replace(secret, "[redacted]")
-    message = _TOKEN.sub("[redacted]", _UNPRINTABLE.sub(" ", message[: 4 * MESSAGE_LIMIT])).strip()
+    printable = "".join([each if each.isprintable() else " " for each in message[: 4 * MESSAGE_LIMIT]])
+    message = _TOKEN.sub("[redacted]", " ".join(printable.split()))
     return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 3] + "..."
 
 

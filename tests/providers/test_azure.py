@@ -1,0 +1,160 @@
+from typing import Any
+
+import pytest
+
+from headgate.core.errors import Category, ConfigurationError, InvalidRequestError
+from headgate.core.json import decode_object
+from headgate.core.provider import Call, Operation, Origin, UpstreamRequest
+from headgate.providers import create
+
+BASE = "https://res.openai.azure.com"
+BODY = b'{"model":"group","messages":[{"role":"user","content":"Hi"}]}'
+
+
+def _provider(model: str = "azure/dep", environ: dict[str, str] | None = None, **parameters: Any) -> Any:
+    return create(model, {"api_key": "azure-key-1", "api_base": BASE, **parameters}, environ or {})
+
+
+def _request(provider: Any, operation: Operation = Operation.CHAT, **more: Any) -> UpstreamRequest:
+    request: UpstreamRequest = provider.encode(Call(operation, "group", decode_object(BODY), BODY, **more))
+    return request
+
+
+def _problem(model: str = "azure/dep", environ: dict[str, str] | None = None, **parameters: Any) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        create(model, parameters, environ or {})
+    return "\n".join(caught.value.problems)
+
+
+def test_a_deployment_is_asked_under_its_own_path_with_its_key() -> None:
+    request = _request(_provider(api_version="2024-10-21"))
+    assert request.origin == Origin("https", "res.openai.azure.com", 443)
+    assert request.target == b"/openai/deployments/dep/chat/completions?api-version=2024-10-21"
+    assert b"api-key: azure-key-1\r\n" in request.headers
+    assert b"Authorization" not in request.headers
+    assert request.body == BODY.replace(b"group", b"dep")
+
+
+@pytest.mark.parametrize(
+    ("base", "version", "operation", "target"),
+    [
+        (BASE, None, Operation.EMBEDDING, "/openai/deployments/dep/embeddings?api-version=2025-02-01-preview"),
+        (f"{BASE}/", "2024-10-21", Operation.SPEECH, "/openai/deployments/dep/audio/speech?api-version=2024-10-21"),
+        (
+            f"{BASE}/openai",
+            "2024-10-21",
+            Operation.CHAT,
+            "/openai/deployments/dep/chat/completions?api-version=2024-10-21",
+        ),
+        (
+            "https://apim/x",
+            "2024-10-21",
+            Operation.CHAT,
+            "/x/openai/deployments/dep/chat/completions?api-version=2024-10-21",
+        ),
+        (
+            f"{BASE}/openai/deployments/other",
+            "2024-10-21",
+            Operation.CHAT,
+            "/openai/deployments/other/chat/completions?api-version=2024-10-21",
+        ),
+        (BASE, "2025-04-01-preview", Operation.RESPONSES, "/openai/responses?api-version=2025-04-01-preview"),
+        (
+            f"{BASE}/openai/deployments/other",
+            "2025-04-01-preview",
+            Operation.RESPONSES,
+            "/openai/responses?api-version=2025-04-01-preview",
+        ),
+        (BASE, "v1", Operation.CHAT, "/openai/v1/chat/completions"),
+        (BASE, "latest", Operation.CHAT, "/openai/v1/chat/completions"),
+        (BASE, "preview", Operation.RESPONSES, "/openai/v1/responses?api-version=preview"),
+        (f"{BASE}/openai/v1/", None, Operation.CHAT, "/openai/v1/chat/completions"),
+        (f"{BASE}/openai/v1", "preview", Operation.CHAT, "/openai/v1/chat/completions?api-version=preview"),
+    ],
+)
+def test_every_form_of_url(base: str, version: str | None, operation: Operation, target: str) -> None:
+    provider = _provider(api_base=base, api_version=version)
+    assert _request(provider, operation).target == target.encode()
+
+
+def test_settings_come_from_the_environment_too() -> None:
+    environ = {"AZURE_API_BASE": BASE, "AZURE_API_KEY": "from-environment", "AZURE_API_VERSION": "2024-06-01"}
+    request = _request(create("azure/dep", {}, environ))
+    assert request.target.endswith(b"?api-version=2024-06-01")
+    assert b"api-key: from-environment\r\n" in request.headers
+
+
+def test_a_token_of_entra_goes_as_bearer() -> None:
+    request = _request(_provider(api_key=None, azure_ad_token="ey.token"))
+    assert b"Authorization: Bearer ey.token\r\n" in request.headers
+    assert b"api-key" not in request.headers
+    environ = {"AZURE_AD_TOKEN": "ey.environment"}
+    assert b"Bearer ey.environment" in _request(_provider(environ=environ, api_key=None)).headers
+    # A token in the parameters means this deployment, a key in the environment any.
+    provider = _provider(environ={"AZURE_API_KEY": "any"}, api_key=None, azure_ad_token="ey.token")
+    assert b"Bearer ey.token" in _request(provider).headers
+
+
+def test_what_can_not_work_is_refused_with_its_reason() -> None:
+    assert "AZURE_API_BASE" in _problem(api_key="k")
+    assert "neither api_key nor azure_ad_token" in _problem(api_base=BASE)
+    assert "tenant_id" in _problem(api_base=BASE, tenant_id="t", client_secret="hidden-secret")
+    assert "oidc/" in _problem(api_base=BASE, azure_ad_token="oidc/x")
+    assert "hidden-secret" not in _problem(api_base=BASE, client_secret="hidden-secret")
+    for version in ("yesterday", "2024-10-21&x=y", "2024-10-21/../.."):
+        assert "api_version must be" in _problem(api_base=BASE, api_key="k", api_version=version)
+    assert "does not name a deployment" in _problem("azure/..", api_base=BASE, api_key="k")
+
+
+def test_hints_about_a_family_are_no_part_of_the_name() -> None:
+    assert _provider("azure/o_series/my-o3").model == "my-o3"
+    assert _provider("azure/gpt5_series/my-gpt5").model == "my-gpt5"
+
+
+def test_no_name_reaches_beyond_its_segment_of_the_path() -> None:
+    assert b"/deployments/a%2F..%2Fb%3Fc%23d%20%C3%A9/chat" in _request(_provider("azure/a/../b?c#d é")).target
+    wild = _provider("azure/*", api_version="2024-10-21")
+    assert (
+        _request(wild, wildcard="gpt-4o").target
+        == b"/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
+    )
+    assert b"%2F..%2F..%2Fadmin" in _request(wild, wildcard="x/../../admin").target
+    for name in (".", "..", "a\r\nb"):
+        with pytest.raises(InvalidRequestError):
+            _request(wild, wildcard=name)
+
+
+@pytest.mark.parametrize(
+    ("version", "asked"),
+    [("2024-06-01", False), ("2024-09-01-preview", True), ("2024-10-21", True), ("v1", True)],
+)
+def test_usage_is_asked_for_where_the_version_knows_how(version: str, asked: bool) -> None:
+    body = _request(_provider(api_version=version), stream=True).body
+    assert (b'"stream_options":{"include_usage":true}' in body) is asked
+
+
+def test_operations_that_azure_lacks_are_not_offered() -> None:
+    provider = _provider()
+    assert [each.name for each in Operation if not provider.supports(each)] == [
+        "MESSAGES",
+        "COUNT_TOKENS",
+        "MODERATION",
+        "RERANK",
+    ]
+
+
+def test_the_content_filter_is_a_refusal_by_policy() -> None:
+    body = (
+        b'{"error":{"message":"The response was filtered due to the prompt triggering Azure OpenAI\'s content '
+        b'management policy.","type":null,"param":"prompt","code":"content_filter","status":400,"innererror":'
+        b'{"code":"ResponsibleAIPolicyViolation","content_filter_result":{"hate":{"filtered":true,"severity":"high"}}}}}'
+    )
+    error = _provider().failure(400, (), body)
+    assert (error.category, error.status, error.param) == (Category.CONTENT_POLICY, 400, "prompt")
+
+
+def test_azure_s_own_gateway_writes_another_shape() -> None:
+    error = _provider().failure(
+        429, ((b"retry-after-ms", b"2500"),), b'{"statusCode":429,"message":"Rate limit is exceeded."}'
+    )
+    assert (error.message, error.retry_after) == ("Rate limit is exceeded.", 2.5)
