@@ -83,8 +83,8 @@ class _Answer(msgspec.Struct, rename="camel"):
     output: _Output
     stop_reason: str
     usage: TokenUsage
-    trace: msgspec.Raw | None = None
-    additional_model_response_fields: msgspec.Raw | None = None
+    trace: msgspec.Raw = msgspec.Raw()
+    additional_model_response_fields: msgspec.Raw = msgspec.Raw()
 
 
 _decoder = msgspec.json.Decoder(_Answer)
@@ -139,7 +139,7 @@ def _translate(answer: _Answer, *, json_tool: bool) -> tuple[AnswerMessage, bool
             else:
                 calls.append(ToolCall(block.tool_use.id, FunctionCall(block.tool_use.name, arguments)))
     added = {"trace": answer.trace, "additionalModelResponseFields": answer.additional_model_response_fields}
-    extra |= {name: value for name, value in added.items() if value is not None and bytes(value) != b"null"}
+    extra |= {name: value for name, value in added.items() if bytes(value) not in (b"", b"null")}
     message = AnswerMessage(content="".join(texts) if texts else None if calls else "")
     if calls:
         message.tool_calls = calls

@@ -4,6 +4,7 @@ The exceptions and their statuses: https://docs.aws.amazon.com/bedrock/latest/AP
 `Errors` section of each operation.
 """
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -39,6 +40,13 @@ _STATUSES = {
     "expiredtoken": 401,
     "invalidclienttokenid": 401,
 }
+
+
+# A model that is gone, or that can not be called by this name in this account or region, is answered as a bad request.
+# It is the deployment that is at fault then, not the request, and another one may do.
+_NO_SUCH_MODEL = re.compile(
+    r"model identifier is invalid|on-demand throughput isn.t supported|end of its life", re.IGNORECASE
+)
 
 
 class _ErrorBody(msgspec.Struct):
@@ -83,6 +91,8 @@ def _classify(status: int, kind: str, payload: bytes, headers: Headers = (), sec
     name = (kind or body.kind or "").partition(":")[0].rpartition("#")[2]
     message = body.message or body.Message or body.original_message or ""
     status = _STATUSES.get(name.lower(), status)
+    if status == 400 and _NO_SUCH_MODEL.search(message):
+        status = 404
     if name.lower() == "modelstreamerrorexception" and body.original_status in (400, 429, 503):
         # The service behind the model said more exactly what is wrong.
         status = body.original_status

@@ -40,7 +40,7 @@ class _Delta(msgspec.Struct, rename="camel"):
     text: str | None = None
     tool_use: _ToolDelta | None = None
     reasoning_content: _ReasoningDelta | None = None
-    citation: msgspec.Raw | None = None
+    citation: msgspec.Raw = msgspec.Raw()
 
 
 class _BlockStart(msgspec.Struct, rename="camel"):
@@ -59,12 +59,12 @@ class _BlockStop(msgspec.Struct, rename="camel"):
 
 class _MessageStop(msgspec.Struct, rename="camel"):
     stop_reason: str
-    additional_model_response_fields: msgspec.Raw | None = None
+    additional_model_response_fields: msgspec.Raw = msgspec.Raw()
 
 
 class _Metadata(msgspec.Struct):
     usage: TokenUsage
-    trace: msgspec.Raw | None = None
+    trace: msgspec.Raw = msgspec.Raw()
 
 
 _block_start = msgspec.json.Decoder(_BlockStart)
@@ -174,7 +174,7 @@ class ConverseTranslator:
             return self._arguments(self._tools.get(event.content_block_index), delta.tool_use.input)
         if delta.reasoning_content is not None:
             return self._reasoning(event.content_block_index, delta.reasoning_content)
-        if delta.citation is not None:
+        if bytes(delta.citation):
             return self._writer.provider_specific({"citation": delta.citation})
         return b""
 
@@ -205,7 +205,7 @@ class ConverseTranslator:
         if self._held:
             finish = self._writer.text("".join(self._held)) + finish
         extra = event.additional_model_response_fields
-        if extra is None:
+        if not bytes(extra):
             return finish
         return self._writer.provider_specific({"additionalModelResponseFields": extra}) + finish
 
@@ -215,7 +215,7 @@ class ConverseTranslator:
         if not self._stopped:
             return b""
         self.complete = True
-        pieces = [] if event.trace is None else [self._writer.provider_specific({"trace": event.trace})]
+        pieces = [self._writer.provider_specific({"trace": event.trace})] if bytes(event.trace) else []
         if self._include_usage:
             pieces.append(self._writer.usage(self.usage))
         return b"".join([*pieces, DONE])
