@@ -2,6 +2,6 @@
 
 from headgate.gateway._asgi import Application
 from headgate.gateway._gateway import Gateway
-from headgate.gateway._server import Server, bind, run
+from headgate.gateway._server import Server, bind, make_server, run
 
-__all__ = ["Application", "Gateway", "Server", "bind", "run"]
+__all__ = ["Application", "Gateway", "Server", "bind", "make_server", "run"]

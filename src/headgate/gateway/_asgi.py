@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from headgate.core.clock import monotonic
 from headgate.core.errors import GatewayError
 from headgate.core.provider import Headers
 from headgate.dialects import OPENAI
@@ -32,7 +33,7 @@ class AsgiExchange:
         self.headers: list[tuple[bytes, bytes]] = list(scope["headers"])
         self.body = body
         self.ticket = ticket
-        self.received_at = asyncio.get_running_loop().time()
+        self.received_at = monotonic()
         self.started = False
         self.disconnected = False
         self._source: Pausable | None = None

@@ -6,8 +6,9 @@ import logging
 
 from headgate.config import Configuration
 from headgate.core.errors import GatewayError
+from headgate.core.identifiers import call_id
 from headgate.core.provider import Headers, Operation
-from headgate.dialects import dialect_for
+from headgate.dialects import dialect_of
 from headgate.gateway import _headers as header_lines
 from headgate.gateway._pipeline import Pipeline
 from headgate.gateway._routes import Match, Routes
@@ -83,8 +84,11 @@ class Gateway:
 
     def _refusal(self, path: bytes, error: GatewayError) -> Refusal:
         match = self.routes.match(path) or Match(Operation.CHAT)
-        headers = b"content-type: application/json\r\n" + header_lines.lines(error.headers)
-        return Refusal(error.status, headers, dialect_for(match.operation).error(error))
+        headers = b"content-type: application/json\r\nx-litellm-call-id: %b\r\n%b" % (
+            call_id().encode(),
+            header_lines.lines(error.headers),
+        )
+        return Refusal(error.status, headers, dialect_of(match.operation).error(error))
 
     async def _keep_credentials_fresh(self) -> None:
         while True:

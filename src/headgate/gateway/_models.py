@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from headgate.core.clock import monotonic
 from headgate.core.errors import ModelNotFoundError
 from headgate.core.money import PICO_PER_DOLLAR
 from headgate.core.provider import Operation
@@ -17,7 +18,17 @@ from headgate.routing import Deployment
 CREATED = 1_677_610_602
 """The creation time that LiteLLM gives for every model."""
 
-_SHOWN = ("api_base", "api_version", "rpm", "tpm", "timeout", "stream_timeout", "weight", "order", "tags")
+_SHOWN: tuple[str, ...] = (
+    "api_base",
+    "api_version",
+    "rpm",
+    "tpm",
+    "timeout",
+    "stream_timeout",
+    "weight",
+    "order",
+    "tags",
+)
 _SHOWN += ("region_name", "aws_region_name", "max_parallel_requests", "cooldown_time", "custom_llm_provider")
 
 
@@ -30,9 +41,7 @@ def routes(gateway: Gateway, root: str) -> list[BaseRoute]:
     async def models(request: Request) -> Response:
         check(request)
         router = gateway.runtime.router
-        return JSONResponse(
-            {"data": [_model(name) for name in (*router.groups(), *router.aliases())], "object": "list"}
-        )
+        return JSONResponse({"data": [_model(name) for name in router.groups()], "object": "list"})
 
     async def model(request: Request) -> Response:
         check(request)
@@ -86,8 +95,8 @@ def _deployment_info(deployment: Deployment[Target]) -> dict[str, Any]:
 def _facts(deployment: Deployment[Target]) -> dict[str, Any]:
     """Return what is known of a model beyond the configuration: its prices in dollars and the size of its input."""
     target = deployment.provider
-    price = target.price("")
-    known = prices.facts(target.provider.name, str(target.info.get("base_model") or deployment.model))
+    price = target.price("", monotonic())
+    known = prices.facts(target.provider.name, deployment.model, {**target.info, **target.parameters})
     dollars = {
         "input_cost_per_token": price.input if price else None,
         "output_cost_per_token": price.output if price else None,
@@ -96,7 +105,7 @@ def _facts(deployment: Deployment[Target]) -> dict[str, Any]:
     }
     return {
         "mode": "chat",
-        "max_input_tokens": known.max_input_tokens if known is not None else None,
+        "max_input_tokens": known.max_input_tokens,
         **{name: None if pico is None else pico / PICO_PER_DOLLAR for name, pico in dollars.items()},
     }
 

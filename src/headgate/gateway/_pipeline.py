@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from headgate.core.clock import monotonic
 from headgate.core.errors import GatewayError, UpstreamError
 from headgate.core.identifiers import call_id
 from headgate.core.provider import Attachment, Call
 from headgate.core.usage import Usage
-from headgate.dialects import Dialect, Request, decode, dialect_for
+from headgate.dialects import Dialect, Request, decode, dialect_of
 from headgate.gateway import _headers as header_lines
 from headgate.gateway._relay import Relay
 from headgate.gateway._routes import Match
@@ -33,24 +34,23 @@ _STREAM_LINES = (
 class Journey:
     """What is known about one request while it is served."""
 
-    __slots__ = ("deadline", "dialect", "dispatch", "exchange", "identifier", "loop", "request", "upstream_seconds")
+    __slots__ = ("deadline", "dialect", "dispatch", "exchange", "identifier", "request", "upstream_seconds")
 
-    def __init__(self, exchange: Exchange, dialect: Dialect, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, exchange: Exchange, dialect: Dialect) -> None:
         self.exchange = exchange
         self.dialect = dialect
-        self.loop = loop
         self.identifier = call_id()
         self.upstream_seconds = 0.0
         """Time spent waiting for upstreams; the rest of the request's time is the gateway's own."""
         self.deadline = float("inf")
-        """When to give up, on the loop's clock."""
+        """When to give up, on the monotonic clock."""
         self.request: Request
         self.dispatch: Dispatch[Target]
 
     @property
     def remaining(self) -> float:
         """Seconds that are left before the deadline."""
-        return self.deadline - self.loop.time()
+        return self.deadline - monotonic()
 
 
 class Pipeline:
@@ -60,14 +60,13 @@ class Pipeline:
         self._runtime = runtime
         self._upstreams = upstreams
         self._counters = counters
-        self._loop = asyncio.get_running_loop()
 
     async def handle(self, exchange: Exchange, match: Match) -> None:
         """Answer a request; every failure becomes an answer in the client's dialect. Cancelled when it goes away."""
         counters = self._counters
         counters.requests += 1
         counters.in_flight += 1
-        journey = Journey(exchange, dialect_for(match.operation), self._loop)
+        journey = Journey(exchange, dialect_of(match.operation))
         try:
             await self._serve(journey, match)
         except GatewayError as error:
@@ -92,21 +91,21 @@ class Pipeline:
             content_type=_content_type(exchange),
             headers=exchange.headers,
         )
-        call = request.call
+        call, steering = request.call, request.steering
         runtime = self._runtime()
-        if request.timeout is not None:
-            journey.deadline = self._loop.time() + request.timeout
+        if steering.timeout is not None:
+            journey.deadline = monotonic() + steering.timeout
         journey.dispatch = dispatch = runtime.router.dispatch(
             call.model,
             supports=supports(match.operation),
-            tags=request.tags,
-            input_tokens=len(exchange.body) // CHARACTERS_PER_TOKEN,
+            tags=steering.tags,
+            input_tokens=_estimate_input(call),
             stream=call.stream,
-            fallbacks=request.fallbacks,
-            context_window_fallbacks=request.context_window_fallbacks,
-            content_policy_fallbacks=request.content_policy_fallbacks,
-            disable_fallbacks=request.disable_fallbacks,
-            num_retries=request.num_retries,
+            fallbacks=steering.fallbacks,
+            context_window_fallbacks=steering.context_window_fallbacks,
+            content_policy_fallbacks=steering.content_policy_fallbacks,
+            disable_fallbacks=steering.disable_fallbacks,
+            num_retries=steering.num_retries,
         )
         deployment = dispatch.begin()
         try:
@@ -135,11 +134,11 @@ class Pipeline:
             call.attachments = await self._fetch(wanted)
         upstream_request = provider.encode(call)
         timeouts = self._timeouts(journey, target)
-        sent_at = self._loop.time()
+        sent_at = monotonic()
         try:
             response = await self._upstreams.send(upstream_request, timeouts, whole=not call.stream)
         finally:
-            journey.upstream_seconds += self._loop.time() - sent_at
+            journey.upstream_seconds += monotonic() - sent_at
         if not 200 <= response.status < 300:
             raise provider.failure(response.status, response.headers, await response.read())
         if call.stream:
@@ -150,9 +149,9 @@ class Pipeline:
     async def _answer(self, journey: Journey, deployment: Deployment[Target], response: Response) -> None:
         target, call, dispatch = deployment.provider, journey.request.call, journey.dispatch
         answer = target.provider.decode(call, response.headers, await response.read())
-        price = target.price(call.wildcard) if answer.usage is not None else None
+        price = target.price(call.wildcard, monotonic()) if answer.usage is not None else None
         cost = price.cost(answer.usage) if price is not None and answer.usage is not None else None
-        seconds = self._loop.time() - journey.exchange.received_at
+        seconds = monotonic() - journey.exchange.received_at
         dispatch.succeed(seconds=journey.upstream_seconds, usage=answer.usage)
         self._counters.settle(answer.usage, cost)
         overhead = max(seconds - journey.upstream_seconds, 0.0)
@@ -173,10 +172,10 @@ class Pipeline:
         exchange = journey.exchange
         translator = target.provider.translator(call, response.headers)
         relay = Relay(exchange, response, translator)
-        started_at = self._loop.time()
+        started_at = monotonic()
         try:
             await relay.wait_for_first(timeouts.first_byte)
-            first = self._loop.time() - started_at + journey.upstream_seconds
+            first = monotonic() - started_at + journey.upstream_seconds
             headers = b"".join(
                 (
                     _STREAM_LINES,
@@ -193,7 +192,7 @@ class Pipeline:
                 self._counters.failures += 1
                 exchange.write(journey.dialect.stream_error(relay.failure))
             else:
-                seconds = self._loop.time() - started_at + journey.upstream_seconds
+                seconds = monotonic() - started_at + journey.upstream_seconds
                 dispatch.succeed(seconds=seconds, first_token_seconds=first, usage=translator.usage)
             exchange.finish()
         finally:
@@ -206,22 +205,22 @@ class Pipeline:
         if usage is None:
             output = -(-output_characters // CHARACTERS_PER_TOKEN)
             usage = Usage(len(call.body) // CHARACTERS_PER_TOKEN, output, estimated=True)
-        price = target.price(call.wildcard)
+        price = target.price(call.wildcard, monotonic())
         self._counters.settle(usage, price.cost(usage) if price is not None else None)
 
-    async def _fetch(self, urls: "tuple[str, ...] | list[str]") -> dict[str, Attachment]:
+    async def _fetch(self, urls: Sequence[str]) -> dict[str, Attachment]:
         return {url: await self._upstreams.fetch(url) for url in urls}
 
     def _timeouts(self, journey: Journey, target: Target) -> Timeouts:
         """Return the target's timeouts, shortened to what the client allows."""
-        request = journey.request
-        timeouts = target.streamed if request.call.stream else target.whole
-        if request.timeout is None and request.stream_timeout is None:
+        stream, steering = journey.request.call.stream, journey.request.steering
+        timeouts = target.streamed if stream else target.whole
+        if steering.timeout is None and steering.stream_timeout is None:
             return timeouts
         limit = max(journey.remaining, 0.001)
         first = timeouts.first_byte
-        if request.call.stream:
-            first = _least(first, request.stream_timeout, limit)
+        if stream:
+            first = _least(first, steering.stream_timeout, limit)
             return Timeouts(timeouts.connect, first, _least(timeouts.between, limit), timeouts.total)
         return Timeouts(timeouts.connect, _least(first, limit), timeouts.between, _least(timeouts.total, limit))
 
@@ -255,6 +254,13 @@ class Pipeline:
 
 def _least(*seconds: float | None) -> float | None:
     return min((second for second in seconds if second is not None), default=None)
+
+
+def _estimate_input(call: Call) -> int | None:
+    """Estimate the tokens of a request; None for one that carries files, whose size says nothing about tokens."""
+    if call.content_type != b"application/json" or b";base64," in call.body:
+        return None
+    return len(call.body) // CHARACTERS_PER_TOKEN
 
 
 def _content_type(exchange: Exchange) -> bytes:

@@ -20,7 +20,7 @@ _BY_SUFFIX = {
     "moderations": Operation.MODERATION,
     "rerank": Operation.RERANK,
 }
-_WITH_MODEL = ("chat/completions", "completions", "embeddings", "images/generations", "audio/speech")
+_WITH_MODEL: tuple[str, ...] = ("chat/completions", "completions", "embeddings", "images/generations", "audio/speech")
 _WITH_MODEL += ("audio/transcriptions", "images/edits")
 _MODEL_PATH = re.compile(
     r"/(?:v1/)?(?:openai/deployments|engines)/(?P<model>[^/]+)/(?P<suffix>" + "|".join(_WITH_MODEL) + ")"

@@ -24,6 +24,10 @@ _PRICES_KEPT = 1_000
 """Prices of concrete models that are kept per wildcard deployment; clients choose the names, so it is bounded."""
 
 
+PRICE_SECONDS = 60.0
+"""How long a price that was looked up is used: some depend on the time of day."""
+
+
 class Target:
     """What the gateway binds to a deployment: its provider, and what is worked out once for all its requests."""
 
@@ -41,19 +45,22 @@ class Target:
         """For answers that come as a whole."""
         self.streamed = Timeouts(first_byte=first, between=timeout)
         """For streams: `timeout` then bounds each silence, not the whole."""
-        self._prices: dict[str, Price | None] = {}
+        self._prices: dict[str, tuple[float, Price | None]] = {}
 
-    def price(self, wildcard: str) -> Price | None:
-        """Return the price of the model, with `wildcard` in place of a `*`; looked up once, None when unknown."""
-        try:
-            return self._prices[wildcard]
-        except KeyError:
-            if len(self._prices) >= _PRICES_KEPT:
-                self._prices.clear()
-            model = self.provider.model.replace("*", wildcard)
-            found = prices.lookup(self.provider.name, model, {**self.info, **self.parameters}, now=datetime.now(UTC))
-            self._prices[wildcard] = found
-            return found
+    def price(self, wildcard: str, now: float) -> Price | None:
+        """Return the price of the model, with `wildcard` in place of a `*`; None when it is unknown.
+
+        `now` is on the event loop's clock. What was looked up is used for a while.
+        """
+        kept = self._prices.get(wildcard)
+        if kept is not None and now < kept[0]:
+            return kept[1]
+        if len(self._prices) >= _PRICES_KEPT:
+            self._prices.clear()
+        model = self.provider.model.replace("*", wildcard)
+        found = prices.lookup(self.provider.name, model, {**self.info, **self.parameters}, now=datetime.now(UTC))
+        self._prices[wildcard] = (now + PRICE_SECONDS, found)
+        return found
 
 
 class Runtime(msgspec.Struct, frozen=True):
@@ -66,7 +73,7 @@ class Runtime(msgspec.Struct, frozen=True):
     @property
     def deployments(self) -> list[Deployment[Target]]:
         """Every deployment, in the order of the configuration."""
-        return [deployment for group in self.router.groups() for deployment in self.router.deployments(group)]
+        return list(self.router.all_deployments())
 
 
 def supports(operation: Operation) -> Callable[[Target], bool]:
@@ -110,10 +117,10 @@ def _deployment(entry: ModelEntry, configuration: Configuration) -> Deployment[T
     target = Target(entry, _provider(entry, configuration), configuration.router)
     facts = None
     if configuration.router.enable_pre_call_checks and info.max_input_tokens is None:
-        facts = prices.facts(target.provider.name, info.base_model or target.provider.model)
+        facts = prices.facts(target.provider.name, target.provider.model, {**target.info, **target.parameters})
     price = None
     if configuration.router.routing_strategy == "cost-based-routing":
-        found = target.price("")
+        found = target.price("", monotonic())
         price = found.input + found.output if found is not None else None
     return Deployment(
         id=info.id,

@@ -9,6 +9,7 @@ import multiprocessing.process
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -50,7 +51,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, and to signals too."""
         await super().startup(sockets=sockets)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._start_reload)
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._start_reload)
 
     async def on_tick(self, counter: int) -> bool:
         """Enforce the connections' deadlines."""
@@ -64,9 +66,8 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop in order."""
         self._gateway.draining = True
-        until = time.monotonic() + (self._drain_seconds if signal.SIGTERM in self._captured_signals else 0.0)
-        while time.monotonic() < until and not self.force_exit:
-            await asyncio.sleep(0.05)
+        if signal.SIGTERM in self._captured_signals:
+            await asyncio.sleep(self._drain_seconds)
         checks = asyncio.create_task(self._keep_checking())
         await super().shutdown(sockets=sockets)
         checks.cancel()
@@ -129,7 +130,8 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _serve(gateway: Gateway, settings: ServerSettings, load: Load, listener: socket.socket) -> int:
+def make_server(gateway: Gateway, settings: ServerSettings, load: Load) -> Server:
+    """Return a server for a gateway; `load` reads the configuration again for a reload."""
     protocol = type(
         "GatewayProtocol",
         (ServerProtocol,),
@@ -150,7 +152,11 @@ def _serve(gateway: Gateway, settings: ServerSettings, load: Load, listener: soc
         ssl_keyfile=settings.ssl_keyfile,
         ssl_certfile=settings.ssl_certfile,
     )
-    server = Server(config, gateway, load, drain_seconds=settings.drain_seconds)
+    return Server(config, gateway, load, drain_seconds=settings.drain_seconds)
+
+
+def _serve(gateway: Gateway, settings: ServerSettings, load: Load, listener: socket.socket) -> int:
+    server = make_server(gateway, settings, load)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
     return 0 if server.started else 3

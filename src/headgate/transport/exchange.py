@@ -37,7 +37,7 @@ class Exchange(Protocol):
     ticket: object
     """What `DataPlane.admit` returned for it."""
     received_at: float
-    """When the first byte of the request was read, on the loop's clock."""
+    """When the first byte of the request was read, on the monotonic clock."""
     started: bool
     """True once anything of the answer was sent."""
     disconnected: bool

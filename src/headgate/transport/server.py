@@ -16,6 +16,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from headgate.core.clock import monotonic
 from headgate.transport.exchange import DataPlane, Pausable, Refusal
 
 HEAD_LIMIT = 64 * 1024
@@ -222,8 +223,8 @@ class ServerProtocol(HttpToolsProtocol):
         if state is State.LINGER:
             return
         if state is State.IDLE:
-            self.received_at = self.loop.time()
-            self.deadline = self.received_at + self.deadlines.head
+            self.received_at = monotonic()
+            self.deadline = self.loop.time() + self.deadlines.head
             self._head_bytes = 0
         try:
             if state in (State.IDLE, State.HEAD):
@@ -260,7 +261,7 @@ class ServerProtocol(HttpToolsProtocol):
         if self.state is not State.ANSWER:
             self.state = State.HEAD
         elif self.received_at == 0.0 or self.pipeline:
-            self.received_at = self.loop.time()
+            self.received_at = monotonic()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header field. Trailers arrive here as well, after the body has begun, and are dropped."""
@@ -422,6 +423,9 @@ class ServerProtocol(HttpToolsProtocol):
         if self.state is State.LINGER or self.transport.is_closing():
             return
         current: Any = self.cycle
+        if current is not None and current is self.answering and not current.complete:
+            # Its body broke off before anything was answered: this is its answer.
+            current.response_complete = True
         if current is None or current.response_complete:
             path = self.url.partition(b"?")[0]
             refusal = self.plane.refuse(path, status, message)
@@ -433,7 +437,7 @@ class ServerProtocol(HttpToolsProtocol):
         # An answer is under way: it may be finished, but nothing after it is read.
         self._ignoring = True
         current.keep_alive = False
-        if self.answering is None or not self.answering.complete:
+        if self.answering is None:
             self.transport.close()
         else:
             self.answering.keep_alive = False
@@ -470,8 +474,6 @@ class ServerProtocol(HttpToolsProtocol):
         elif self.state is State.BODY and self.parsed is None:
             self.transport.close()
         elif self.state in (State.HEAD, State.BODY) and not self._ignoring:
-            if self.parsed is not None and self.parsed is self.answering:
-                self.parsed.response_complete = True
             self._reject(408, "The request did not arrive in time.")
         else:
             self.transport.close()

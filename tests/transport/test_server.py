@@ -1,0 +1,498 @@
+"""The server protocol on raw sockets: framing, limits, deadlines, pipelining, and the end of a process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import uvicorn
+
+from headgate.core.provider import Headers
+from headgate.transport.exchange import Exchange, Refusal
+from headgate.transport.server import HEAD_LIMIT, PIPELINE_LIMIT, Deadlines, ServerProtocol
+from tests.support import read_response, run
+
+Handler = Callable[[Exchange], Awaitable[None]]
+QUICK = Deadlines(head=0.2, body_idle=0.2, body=0.5, keep_alive=0.3, reader=0.5)
+
+
+class Plane:
+    """A data plane that serves /data and refuses the key `bad`."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.body_limit = 200_000
+        self.draining = False
+        self.cancelled = 0
+        self._handler = handler
+
+    def serves(self, method: bytes, path: bytes) -> bool:
+        return method == b"POST" and path == b"/data"
+
+    def admit(self, method: bytes, path: bytes, headers: Headers) -> object:
+        """Give the trailer as the ticket, if one got this far."""
+        if (b"authorization", b"Bearer bad") in headers:
+            return self.refuse(path, 401, "no")
+        return dict(headers).get(b"x-trailer", b"none")
+
+    def refuse(self, path: bytes, status: int, message: str) -> Refusal:
+        return Refusal(status, b"content-type: text/plain\r\n", message.encode())
+
+    async def handle(self, exchange: Exchange) -> None:
+        try:
+            await self._handler(exchange)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+
+async def echo(exchange: Exchange) -> None:
+    exchange.respond(200, b"content-type: text/plain\r\n", exchange.body)
+
+
+async def _asgi(scope: dict[str, object], receive: Callable[[], Awaitable[dict[str, object]]], send: object) -> None:
+    assert scope["type"] == "http"
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
+    await send({"type": "http.response.body", "body": b"asgi"})  # type: ignore[operator]
+
+
+@asynccontextmanager
+async def serving(handler: Handler = echo, deadlines: Deadlines | None = None) -> AsyncIterator["Served"]:
+    plane = Plane(handler)
+    protocol = type("Bound", (ServerProtocol,), {"plane": plane, "deadlines": deadlines or Deadlines()})
+    config = uvicorn.Config(
+        _asgi,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+    )
+    config.load()
+    state = uvicorn.server.ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: protocol(config, state, {}, loop), "127.0.0.1", 0)
+    checker = asyncio.create_task(_check(state))
+    try:
+        yield Served(plane, state, server.sockets[0].getsockname()[1])
+    finally:
+        checker.cancel()
+        server.close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+
+
+async def _check(state: uvicorn.server.ServerState) -> None:
+    while True:
+        await asyncio.sleep(0.02)
+        for connection in list(state.connections):
+            assert isinstance(connection, ServerProtocol)
+            connection.check(asyncio.get_running_loop().time())
+
+
+class Served:
+    def __init__(self, plane: Plane, state: uvicorn.server.ServerState, port: int) -> None:
+        self.plane, self.state, self.port = plane, state, port
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def ask(self, *pieces: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Send pieces one after another on a new connection and return the first answer."""
+        reader, writer = await self.connect()
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            return await read_response(reader)
+        finally:
+            writer.close()
+
+
+def post(body: bytes = b"hello", extra: bytes = b"", path: bytes = b"/data") -> bytes:
+    return b"POST %b HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n%b" % (path, extra, len(body), body)
+
+
+def ask(
+    *pieces: bytes, handler: Handler = echo, deadlines: Deadlines | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    async def main() -> tuple[int, dict[str, str], bytes]:
+        async with serving(handler, deadlines) as served:
+            return await served.ask(*pieces)
+
+    return run(main())
+
+
+def test_answers_data_and_control_plane_on_one_connection() -> None:
+    async def main() -> None:
+        async with serving() as served:
+            reader, writer = await served.connect()
+            for _ in range(3):
+                writer.write(post())
+                assert (await read_response(reader))[2] == b"hello"
+                writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert (await read_response(reader))[2] == b"asgi"
+            writer.close()
+
+    run(main())
+
+
+def test_a_request_in_single_bytes_is_served() -> None:
+    data = post(b"hello")
+    assert ask(*[data[index : index + 1] for index in range(len(data))])[2] == b"hello"
+
+
+def test_a_chunked_request_is_served_and_its_trailer_is_dropped() -> None:
+    async def show(exchange: Exchange) -> None:
+        assert exchange.ticket == b"none"
+        exchange.respond(200, b"", b"%b|%d" % (exchange.body, len(exchange.headers)))
+
+    request = b"POST /data HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"3\r\nhel\r\n2\r\nlo\r\n0\r\nX-Trailer: evil\r\nAuthorization: Bearer bad\r\n\r\n"
+    assert ask(request + chunks, handler=show)[2] == b"hello|2"
+
+
+def test_pipelined_requests_are_answered_in_order() -> None:
+    async def main() -> None:
+        turn = asyncio.Event()
+
+        async def handler(exchange: Exchange) -> None:
+            if exchange.body == b"first":
+                await turn.wait()
+            else:
+                turn.set()
+            exchange.respond(200, b"", exchange.body)
+
+        async with serving(handler) as served:
+            reader, writer = await served.connect()
+            writer.write(post(b"first") + post(b"second") + b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n" + post(b"third"))
+            turn.set()
+            answers = [(await read_response(reader))[2] for _ in range(4)]
+            assert answers == [b"first", b"second", b"asgi", b"third"]
+            writer.close()
+
+    run(main())
+
+
+def test_the_pipeline_is_bounded() -> None:
+    async def main() -> None:
+        async with serving() as served:
+            reader, writer = await served.connect()
+            writer.write(post() * (PIPELINE_LIMIT * 4))
+            answered = 0
+            try:
+                while True:
+                    await read_response(reader)
+                    answered += 1
+            except asyncio.IncompleteReadError:
+                pass
+            assert 1 <= answered <= PIPELINE_LIMIT + 1
+            writer.close()
+
+    run(main())
+
+
+def test_expect_continue() -> None:
+    async def main() -> None:
+        async with serving() as served:
+            reader, writer = await served.connect()
+            writer.write(b"POST /data HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(b"hello")
+            assert (await read_response(reader))[2] == b"hello"
+            writer.close()
+
+    run(main())
+
+
+def test_a_refusal_comes_before_the_body_is_asked_for() -> None:
+    head = b"POST /data HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer bad\r\n"
+    head += b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    status, fields, body = ask(head)
+    assert (status, fields["connection"], body) == (401, "close", b"no")
+
+
+def test_a_refused_small_body_leaves_the_connection_usable() -> None:
+    async def main() -> None:
+        async with serving() as served:
+            reader, writer = await served.connect()
+            writer.write(post(b"secret", b"Authorization: Bearer bad\r\n"))
+            assert (await read_response(reader))[0] == 401
+            writer.write(post())
+            assert (await read_response(reader))[2] == b"hello"
+            writer.close()
+
+    run(main())
+
+
+def test_a_refused_large_body_is_not_read() -> None:
+    head = b"POST /data HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer bad\r\nContent-Length: 150000\r\n\r\n"
+    status, fields, _ = ask(head, b"x" * 1000)
+    assert (status, fields["connection"]) == (401, "close")
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        pytest.param(b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n", id="announced"),
+        pytest.param(
+            b"POST /data HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + b"10000\r\n%b\r\n" % (b"x" * 65536) * 5,
+            id="chunked",
+        ),
+    ],
+)
+def test_a_body_over_the_limit_is_413(request_bytes: bytes) -> None:
+    assert ask(request_bytes)[0] == 413
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        pytest.param(b"POST /data HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 400, id="no-host"),
+        pytest.param(b"POST /data HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 0\r\n\r\n", 400, id="two-hosts"),
+        pytest.param(b"GET /x HTTP/1.1\r\n\r\n", 400, id="no-host-on-the-control-plane"),
+        pytest.param(b"garbage\r\n\r\n", 400, id="garbage"),
+        pytest.param(
+            b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+            400,
+            id="two-lengths",
+        ),
+        pytest.param(
+            b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+            id="length-and-chunked",
+        ),
+        pytest.param(b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400, id="negative-length"),
+        pytest.param(
+            b"POST /data HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, id="bad-chunk-size"
+        ),
+        pytest.param(b"POST /data HTTP/1.1\r\nHost: x\r\nX: " + b"a" * (HEAD_LIMIT + 10), 431, id="endless-header"),
+        pytest.param(
+            b"POST /data HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * (HEAD_LIMIT // 6 + 10), 431, id="header-bomb"
+        ),
+        pytest.param(b"POST /" + b"a" * (HEAD_LIMIT + 10), 431, id="endless-url"),
+    ],
+)
+def test_what_is_not_a_usable_request_is_refused(request_bytes: bytes, status: int) -> None:
+    answered, fields, _ = ask(request_bytes)
+    assert (answered, fields.get("connection")) == (status, "close")
+
+
+def test_a_large_body_right_behind_the_header_is_not_counted_as_header() -> None:
+    assert len(ask(post(b"x" * 150_000))[2]) == 150_000
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(b"POST /da", id="in-the-request-line"),
+        pytest.param(b"POST /data HTTP/1.1\r\nHost: x\r\n", id="in-the-header"),
+        pytest.param(b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nhalf", id="in-the-body"),
+    ],
+)
+def test_a_request_that_stops_arriving_is_408(start: bytes) -> None:
+    status, fields, _ = ask(start, deadlines=QUICK)
+    assert (status, fields["connection"]) == (408, "close")
+
+
+def test_a_body_that_trickles_has_a_deadline_too() -> None:
+    async def main() -> None:
+        async with serving(deadlines=QUICK) as served:
+            reader, writer = await served.connect()
+            writer.write(b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+            answer = asyncio.create_task(read_response(reader))
+            while not answer.done():
+                writer.write(b"x")
+                await asyncio.sleep(0.05)
+            assert (await answer)[0] == 408
+            writer.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("first", [b"", post()], ids=["silent", "after-an-answer"])
+def test_an_idle_connection_is_closed(first: bytes) -> None:
+    async def main() -> None:
+        async with serving(deadlines=QUICK) as served:
+            reader, writer = await served.connect()
+            if first:
+                writer.write(first)
+                await read_response(reader)
+            assert await reader.read() == b""
+            writer.close()
+
+    run(main())
+
+
+def test_a_control_plane_body_that_stops_arriving_is_closed() -> None:
+    async def main() -> None:
+        async with serving(deadlines=QUICK) as served:
+            reader, writer = await served.connect()
+            writer.write(b"POST /other HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nhalf")
+            await reader.read()
+            writer.close()
+
+    run(main())
+
+
+def test_a_client_that_goes_away_cancels_its_request() -> None:
+    async def main() -> None:
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        async def handler(exchange: Exchange) -> None:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        async with serving(handler) as served:
+            _, writer = await served.connect()
+            writer.write(post())
+            await begun.wait()
+            writer.close()
+            async with asyncio.timeout(0.1):
+                await ended.wait()
+            assert served.plane.cancelled == 1
+            assert not served.state.connections
+
+    run(main())
+
+
+class Tap:
+    """A source that remembers whether it was told to wait."""
+
+    def __init__(self) -> None:
+        self.paused, self.resumed = asyncio.Event(), asyncio.Event()
+
+    def pause(self) -> None:
+        self.paused.set()
+
+    def resume(self) -> None:
+        self.resumed.set()
+
+
+def test_streams_chunk_by_chunk_and_keeps_the_connection() -> None:
+    async def handler(exchange: Exchange) -> None:
+        exchange.begin(200, b"content-type: text/event-stream\r\n", Tap())
+        for piece in (b"one", b"", b"two"):
+            exchange.write(piece)
+        exchange.finish()
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            reader, writer = await served.connect()
+            for _ in range(2):
+                writer.write(post())
+                status, fields, body = await read_response(reader)
+                assert (status, fields["transfer-encoding"], body) == (200, "chunked", b"onetwo")
+            writer.close()
+
+    run(main())
+
+
+def test_an_http_1_0_client_gets_a_stream_without_chunks() -> None:
+    async def handler(exchange: Exchange) -> None:
+        exchange.begin(200, b"", Tap())
+        exchange.write(b"one")
+        exchange.finish()
+
+    status, fields, body = ask(b"POST /data HTTP/1.0\r\nHost: x\r\nContent-Length: 0\r\n\r\n", handler=handler)
+    assert (status, body) == (200, b"one")
+    assert "transfer-encoding" not in fields
+
+
+def test_an_aborted_stream_is_visibly_not_whole() -> None:
+    async def handler(exchange: Exchange) -> None:
+        exchange.begin(200, b"", Tap())
+        exchange.write(b"one")
+        exchange.abort()
+
+    with pytest.raises(asyncio.IncompleteReadError):
+        ask(post(), handler=handler)
+
+
+def test_a_slow_reader_makes_the_source_wait_and_go_on() -> None:
+    async def main() -> None:
+        tap = Tap()
+
+        async def handler(exchange: Exchange) -> None:
+            exchange.begin(200, b"", tap)
+            while not tap.paused.is_set():
+                exchange.write(b"x" * 65536)
+                await asyncio.sleep(0)
+            await tap.resumed.wait()
+            exchange.finish()
+
+        async with serving(handler) as served:
+            reader, writer = await served.connect()
+            writer.write(post())
+            await tap.paused.wait()
+            assert (await read_response(reader))[0] == 200
+            writer.close()
+
+    run(main())
+
+
+def test_a_reader_that_stops_for_good_is_cut_off() -> None:
+    async def main() -> None:
+        tap, ended = Tap(), asyncio.Event()
+
+        async def handler(exchange: Exchange) -> None:
+            exchange.begin(200, b"", tap)
+            try:
+                while not tap.paused.is_set():
+                    exchange.write(b"x" * 65536)
+                    await asyncio.sleep(0)
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        async with serving(handler, QUICK) as served:
+            _, writer = await served.connect()
+            writer.write(post())
+            await ended.wait()
+            assert not served.state.connections
+            writer.close()
+
+    run(main())
+
+
+def test_shutdown_closes_idle_connections_and_finishes_the_others() -> None:
+    async def main() -> None:
+        begun, go = asyncio.Event(), asyncio.Event()
+
+        async def handler(exchange: Exchange) -> None:
+            begun.set()
+            await go.wait()
+            exchange.respond(200, b"", b"done")
+
+        async with serving(handler) as served:
+            idle_reader, idle_writer = await served.connect()
+            reader, writer = await served.connect()
+            writer.write(post())
+            await begun.wait()
+            for connection in list(served.state.connections):
+                connection.shutdown()
+            assert await idle_reader.read() == b""
+            go.set()
+            status, fields, body = await read_response(reader)
+            assert (status, fields["connection"], body) == (200, "close", b"done")
+            assert await reader.read() == b""
+            idle_writer.close()
+            writer.close()
+
+    run(main())
+
+
+def test_draining_asks_clients_to_connect_anew() -> None:
+    async def main() -> None:
+        async with serving() as served:
+            served.plane.draining = True
+            _, fields, _ = await served.ask(post())
+            assert fields["connection"] == "close"
+
+    run(main())
