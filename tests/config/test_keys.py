@@ -16,6 +16,7 @@ from headgate.config import (
 )
 from headgate.config._keys import SECTIONS
 from headgate.config._models import is_cost
+from headgate.ledger import _overrides
 
 _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("model_list", "*", "litellm_params"): ModelParameters,
@@ -42,6 +43,14 @@ def test_what_is_honoured_is_what_the_settings_hold(section: tuple[str, ...]) ->
         key.name for key in SECTIONS[section] if key.disposition is Disposition.HONOURED and not is_cost(key.name)
     }
     assert listed == set(_MODELS[section].model_fields)
+
+
+@pytest.mark.parametrize("section", [("model_list", "*", "litellm_params"), ("model_list", "*", "model_info")])
+def test_the_prices_that_are_honoured_are_those_that_the_ledger_reads(section: tuple[str, ...]) -> None:
+    prices = [key for key in SECTIONS[section] if is_cost(key.name) or key.name == "tiered_pricing"]
+    honoured = {key.name for key in prices if key.disposition is Disposition.HONOURED and "_above_" not in key.name}
+    assert honoured == {*_overrides.KEYS, _overrides.REQUEST_KEY}
+    assert {key.name for key in prices if key.planned} == set(_overrides.UNSUPPORTED)
 
 
 @pytest.mark.parametrize(

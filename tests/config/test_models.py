@@ -52,6 +52,13 @@ def test_everything_that_was_set_is_in_the_resolved_parameters(tmp_path: Path) -
     }
 
 
+def test_a_base_url_is_an_api_base(tmp_path: Path) -> None:
+    assert model(tmp_path, "{model: openai/x, base_url: http://a}").parameters.api_base == "http://a"
+    assert (
+        model(tmp_path, "{model: openai/x, base_url: http://a, api_base: http://b}").parameters.api_base == "http://b"
+    )
+
+
 def test_default_parameters_fill_what_an_entry_does_not_set(tmp_path: Path) -> None:
     text = """model_list:
   - {model_name: a, litellm_params: {model: openai/x, timeout: 1}}

@@ -61,7 +61,7 @@ def test_a_mistyped_section_is_told(tmp_path: Path) -> None:
     [
         ("api_bas: x", "Did you mean api_base?"),
         ("max_token: 1", "Did you mean max_tokens?"),
-        ("base_model: x", "It belongs under model_list.*.model_info."),
+        ("mode: chat", "It belongs under model_list.*.model_info."),
     ],
 )
 def test_an_extra_parameter_close_to_a_known_one_is_warned_about(
@@ -108,7 +108,7 @@ def test_a_refused_key_that_is_switched_off_is_fine(tmp_path: Path, value: str) 
 
 
 def test_every_key_is_reported_once_with_what_becomes_of_it(tmp_path: Path) -> None:
-    text = "  - {model_name: b, litellm_params: {model: demo/demo, top_k: 1, base_url: ''}, model_info: {x: 1}}\n"
+    text = "  - {model_name: b, litellm_params: {model: demo/demo, top_k: 1, vertex_project: ''}, model_info: {x: 1}}\n"
     path = tmp_path / "config.yaml"
     path.write_text(f"model_list:\n{text}{text}litellm_settings: {{cache: true, nothing: 1}}\n")
     uses = {use.key: (use.disposition, use.line, use.count) for use in check_configuration(path, {}).keys}
@@ -118,7 +118,7 @@ def test_every_key_is_reported_once_with_what_becomes_of_it(tmp_path: Path) -> N
         "model_list.*.litellm_params": (Disposition.HONOURED, 2, 2),
         "model_list.*.litellm_params.model": (Disposition.HONOURED, 2, 2),
         "model_list.*.litellm_params.top_k": (Disposition.HONOURED, 2, 2),
-        "model_list.*.litellm_params.base_url": (Disposition.REFUSED, 2, 2),
+        "model_list.*.litellm_params.vertex_project": (Disposition.IGNORED, 2, 2),
         "model_list.*.model_info": (Disposition.HONOURED, 2, 2),
         "model_list.*.model_info.x": (Disposition.HONOURED, 2, 2),
         "litellm_settings": (Disposition.HONOURED, 4, 1),

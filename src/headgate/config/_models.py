@@ -13,12 +13,13 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 from headgate.config._section import Count, Delay, Number, Seconds, Section
 
 _SECRET_NAME = re.compile(r"key|token$|token_file|secret|password|credential|headers|client_id|_body", re.IGNORECASE)
+_COST_NAME = re.compile(r"_cost(?:_per_|_above_|$)")
 _NonEmptySecret = Annotated[SecretStr, Field(min_length=1)]
 
 
 def is_cost(name: str) -> bool:
     """Tell whether a key of `litellm_params` or `model_info` is a price in dollars per unit."""
-    return "_cost_per_" in name or name.endswith("_cost")
+    return _COST_NAME.search(name) is not None
 
 
 class _Priced(Section):
@@ -69,10 +70,14 @@ class ModelParameters(_Priced):
     model: str = Field(min_length=1)
     api_key: _NonEmptySecret | None = None
     api_base: str | None = None
+    base_url: str | None = None
     api_version: str | None = None
     organization: str | None = None
+    azure_ad_token: _NonEmptySecret | None = None
     custom_llm_provider: str | None = None
     region_name: str | None = None
+    model_id: str | None = None
+    base_model: str | None = None
     timeout: Seconds | None = None
     stream_timeout: Seconds | None = None
     num_retries: Count | None = None
@@ -102,6 +107,11 @@ class ModelParameters(_Priced):
     aws_profile_name: str | None = None
     aws_sts_endpoint: str | None = None
     aws_bedrock_runtime_endpoint: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _base_url_is_api_base(cls, data: Any) -> Any:
+        return {"api_base": data["base_url"], **data} if isinstance(data, dict) and "base_url" in data else data
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Show the model and which keys are set; any value may hold a secret."""

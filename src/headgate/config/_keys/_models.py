@@ -10,35 +10,32 @@ MODEL_LIST = (
 
 _ENVIRONMENT = "from the environment"
 
-_PRICES = (
-    *(
-        "input_cost_per_token",
-        "output_cost_per_token",
-        "cache_read_input_token_cost",
-        "cache_creation_input_token_cost",
-    ),
-    *("input_cost_per_second", "output_cost_per_second", "input_cost_per_request"),
-    *("input_cost_per_token_above_128k_tokens", "output_cost_per_token_above_128k_tokens"),
-    *("input_cost_per_token_above_200k_tokens", "output_cost_per_token_above_200k_tokens"),
-    *("input_cost_per_token_batches", "output_cost_per_token_batches"),
-    *("input_cost_per_character", "output_cost_per_character"),
-    *("input_cost_per_audio_token", "output_cost_per_audio_token", "input_cost_per_audio_per_second"),
-    *("input_cost_per_image", "output_cost_per_image", "input_cost_per_pixel", "output_cost_per_pixel"),
-    *("input_cost_per_query", "output_cost_per_reasoning_token", "output_cost_per_image_token"),
-    *("input_cost_per_video_per_second", "output_cost_per_video_per_second"),
-)
-_PRICED_TODAY = {
+_PRICES = {
     "input_cost_per_token": "Dollars per input token, in place of the price list's.",
     "output_cost_per_token": "Dollars per output token, in place of the price list's.",
     "cache_read_input_token_cost": "Dollars per input token read from the provider's cache.",
     "cache_creation_input_token_cost": "Dollars per input token written to the provider's cache.",
+    "input_cost_per_audio_token": "Dollars per input token of audio.",
+    "output_cost_per_audio_token": "Dollars per output token of audio.",
+    "output_cost_per_reasoning_token": "Dollars per output token of reasoning.",
 }
+_TIERS = tuple(f"{name}_above_{size}k_tokens" for size in (128, 200) for name in list(_PRICES)[:4])
 _PRICE_KEYS = (
-    *(key for name, note in _PRICED_TODAY.items() for key in honoured(name, "price list", note)),
+    *(key for name, note in _PRICES.items() for key in honoured(name, "price list", note)),
+    *(
+        key
+        for name in _TIERS
+        for key in honoured(name, "price list", "The same for longer inputs, in whole thousands.")
+    ),
+    *honoured("input_cost_per_query", "price list", "Dollars per request, beside the tokens."),
     *planned(
-        "calls are priced by input, output and cached tokens only.",
-        *(name for name in _PRICES if name not in _PRICED_TODAY),
-        "tiered_pricing",
+        "calls are priced by tokens and by request only.",
+        *("input_cost_per_second", "output_cost_per_second", "input_cost_per_character", "output_cost_per_character"),
+        *("input_cost_per_image", "output_cost_per_image", "input_cost_per_pixel", "output_cost_per_pixel"),
+        *("input_cost_per_audio_per_second", "input_cost_per_video_per_second", "tiered_pricing"),
+        *("input_cost_per_token_batches", "output_cost_per_token_batches"),
+        *("input_cost_per_token_flex", "output_cost_per_token_flex"),
+        *("input_cost_per_token_priority", "output_cost_per_token_priority"),
     ),
 )
 
@@ -46,10 +43,14 @@ LITELLM_PARAMS = (
     *honoured("model", "required", "`provider/model`; a `*` stands for what the client asked for."),
     *honoured("api_key", _ENVIRONMENT, "The provider's key."),
     *honoured("api_base", "the provider's", "The base URL."),
+    *honoured("base_url", "api_base", "Another name of api_base, which wins."),
     *honoured("api_version", "the provider's", "The API version, for Azure."),
     *honoured("organization", "none", "The OpenAI organization."),
+    *honoured("azure_ad_token", _ENVIRONMENT, "A Microsoft Entra token, where there is no api_key."),
     *honoured("custom_llm_provider", "the model's prefix", "The provider, where the model's name does not say it."),
     *honoured("region_name", _ENVIRONMENT, "The AWS region; aws_region_name wins."),
+    *honoured("model_id", "the model's name", "The ARN that Bedrock is asked for, such as an inference profile's."),
+    *honoured("base_model", "the model's name", "The model that it is, where its name does not say so."),
     *honoured("timeout", "router_settings.timeout", "Seconds that a whole call may take."),
     *honoured("stream_timeout", "router_settings.stream_timeout", "Seconds until the first byte of a stream."),
     *honoured("num_retries", "router_settings.num_retries", "Retries after the first attempt."),
@@ -67,7 +68,6 @@ LITELLM_PARAMS = (
     *honoured("allowed_openai_params", "[]", "Members of the request that are never dropped."),
     *honoured("extra_headers", "{}", "Headers for the provider."),
     *honoured("headers", "{}", "LiteLLM's older name of extra_headers."),
-    *refused("The key would go to the provider's own address. Write api_base.", "base_url"),
     *honoured("extra_body", "{}", "Members set over those of the request."),
     *honoured("aws_access_key_id", _ENVIRONMENT, "AWS credentials."),
     *honoured("aws_secret_access_key", _ENVIRONMENT, "AWS credentials."),
@@ -87,7 +87,7 @@ LITELLM_PARAMS = (
     *planned("cache points are sent as the client set them.", "cache_control_injection_points"),
     *planned("reasoning stays in its own member.", "merge_reasoning_content_in_choices"),
     *planned("Vertex AI is not among the providers.", "vertex_project", "vertex_location", "vertex_credentials"),
-    *planned("Azure is reached with api_key.", "azure_ad_token", "tenant_id", "client_id", "client_secret"),
+    *planned("Azure is reached with api_key or azure_ad_token.", "tenant_id", "client_id", "client_secret"),
     *refused("A client may not choose the upstream or its key. Remove the key.", "configurable_clientside_auth_params"),
 )
 
