@@ -102,7 +102,7 @@ def parse_form(body: bytes, content_type: bytes) -> Form:
         name, filename = _disposition(body[position + 2 : start])
         if filename is None and any(part.name == name and not name.endswith("[]") for part in parts):
             raise InvalidRequestError(f"The form field '{name}' occurs twice.", param=name)
-        end = _content_end(body, b"\r\n" + delimiter, start + 4)
+        end = _content_end(body, delimiter, start + 4)
         parts.append(Part(name, filename, outer, start + 4, end))
         outer = end + 2
         position = outer + len(delimiter)
@@ -112,12 +112,17 @@ def parse_form(body: bytes, content_type: bytes) -> Form:
 
 
 def _content_end(body: bytes, delimiter: bytes, start: int) -> int:
-    """Return where the content that begins at `start` ends; a longer boundary inside the content does not count."""
-    end = body.find(delimiter, start)
-    while end >= 0 and body[end + len(delimiter) : end + len(delimiter) + 2] not in (b"\r\n", b"--"):
-        end = body.find(delimiter, end + 1)
-    if end < 0:
+    """Return where the content that begins at `start` ends.
+
+    A boundary must not occur in what it bounds (RFC 2046 section 5.1.1), so one that is no whole delimiter line is
+    refused: a more lenient reader might take it for one.
+    """
+    found = body.find(delimiter, start)
+    end, after = found - 2, found + len(delimiter)
+    if found < 0:
         raise _malformed("a part does not end with the boundary")
+    if end < start or body[end:found] != b"\r\n" or body[after : after + 2] not in (b"\r\n", b"--"):
+        raise _malformed("its boundary occurs inside a part")
     return end
 
 
