@@ -44,8 +44,8 @@ _ACTIONS = {
 _SERVICE = "bedrock"
 _JSON = "application/json"
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
-# Parameters that tell the way to the model, beside those that all providers know.
-_CONNECTION = frozenset({"model_id", "bedrock_tier"})
+# Tells the way to the model, beside the parameters that all providers know.
+_CONNECTION = frozenset({"model_id"})
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 # Files that one request may name; each is fetched before the request can go out.
 _REMOTE_FILES = 20
