@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.doubles.aws_identity import IdentityServer, identity_server
 
 from headgate.core.errors import Category, ConfigurationError, UpstreamError
 from headgate.transport.aws import (
@@ -23,6 +22,7 @@ from headgate.transport.aws import (
     Signer,
     shared_credentials,
 )
+from tests.doubles.aws_identity import IdentityServer, identity_server
 
 ROLE = "arn:aws:iam::123456789012:role/bedrock"
 
