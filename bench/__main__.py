@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     names = [target.name for target in TARGETS]
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Headgate beside nginx and its peers.")
-    parser.add_argument("--quick", action="store_true", help="a look in under three minutes instead of some 30")
+    parser.add_argument("--quick", action="store_true", help="a look in under three minutes instead of some 25")
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="only this one; may be given again")
     parser.add_argument("--targets", nargs="+", choices=names, default=names, help="only these (default: all)")
     parser.add_argument("--output", type=Path, help="the JSON file (default: bench/results/DATE-PROFILE.json)")

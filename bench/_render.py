@@ -74,6 +74,7 @@ def document(results: Results, drawings: str, pictures: set[str]) -> str:
             *_table(
                 ("target", "version", "what a request goes through"),
                 [(one.name, one.version, one.setup) for one in results.targets],
+                align="---",
             ),
         ],
         ["## Unloaded", "", *picture("unloaded", "Latency added at one connection"), *_unloaded(results)],
@@ -112,7 +113,7 @@ def _goals(results: Results) -> list[str]:
     verdicts = {True: "met", False: "**missed**", None: "not measured"}
     rows = [(goal.subject, goal.bound, goal.measured or "-", verdicts[goal.met]) for goal in goals(results)]
     note = "One worker, key checked. Ratios are of throughput, Headgate over the other."
-    return [note, "", *_table(("", "must be", "is", ""), rows)]
+    return [note, "", *_table(("", "must be", "is", ""), rows, align="---")]
 
 
 def _unloaded(results: Results) -> list[str]:
@@ -254,11 +255,12 @@ def _footprint(results: Results) -> list[str]:
     return [note, "", *_table(heads, rows), *(part for line in growth for part in (line, ""))]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, align: str = "--:") -> list[str]:
+    """Return a table; `align` is for all columns but the first."""
     body = ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
     if not body:
         return ["Not measured in this run.", ""]
-    return ["| " + " | ".join(head) + " |", "|" + "---|" + "--:|" * (len(head) - 1), *body, ""]
+    return ["| " + " | ".join(head) + " |", f"|---|{f'{align}|' * (len(head) - 1)}", *body, ""]
 
 
 def _cell(text: str) -> str:

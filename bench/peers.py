@@ -5,6 +5,7 @@ from it; the exit code is then 1.
 """
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -42,10 +43,15 @@ def _install_portkey(prefix: Path, version: str) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise FileNotFoundError("npm is not installed: apt-get install nodejs npm")
-    prefix.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(prefix, ignore_errors=True)
+    prefix.mkdir(parents=True)
+    # With a newer server library every stream ends in a 500: https://github.com/Portkey-AI/gateway/issues/1389
+    pinned = {"@hono/node-server": "1.14.1"}
+    manifest = {"private": True, "dependencies": {"@portkey-ai/gateway": version}, "overrides": pinned}
+    (prefix / "package.json").write_text(json.dumps(manifest, indent=2))
     # Its postinstall step patches development tools and is not needed to serve.
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(prefix)]
-    subprocess.run([npm, "install", *options, f"@portkey-ai/gateway@{version}"], check=True, timeout=900)
+    subprocess.run([npm, "install", *options], check=True, timeout=900)
 
 
 PEERS = {
