@@ -7,9 +7,9 @@ import pytest
 from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.doubles.event_stream import encode_event, encode_message
 
 from headgate.providers._event_stream import EventStreamError, EventStreamReader, Message
+from tests.doubles.event_stream import encode_event, encode_message
 
 names = st.text(min_size=1, max_size=20).filter(lambda name: len(name.encode()) < 256)
 values = st.one_of(st.booleans(), st.integers(-(2**63), 2**63 - 1), st.binary(max_size=40), st.text(max_size=40))
