@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from headgate.config._providers import PROVIDERS as CONFIGURABLE
 from headgate.core.errors import ConfigurationError
 from headgate.core.provider import Operation, Origin
 from headgate.providers import PROVIDERS, create, resolve
+from headgate.providers._openai import OpenAIProvider
 
 
 def _problem(model: str, parameters: dict[str, Any], environ: dict[str, str] | None = None) -> str:
@@ -88,13 +90,36 @@ def test_local_servers_need_no_key_and_some_need_a_base() -> None:
 
 
 def test_the_demo_provider_lives_nowhere() -> None:
-    from headgate.providers._openai import OpenAIProvider
-
     provider = create("demo/demo", {}, {})
     assert isinstance(provider, OpenAIProvider)
     assert provider.model == "demo"
     assert provider._origin == Origin("demo", "demo", 0)
     assert provider.supports(Operation.CHAT)
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "name", "upstream"),
+    [
+        ("anthropic/claude-sonnet-4-5", {"api_key": "k"}, "anthropic", "claude-sonnet-4-5"),
+        ("azure/dep", {"api_key": "k", "api_base": "https://r.openai.azure.com"}, "azure", "dep"),
+        (
+            "bedrock/anthropic.claude-3-haiku-20240307-v1:0",
+            {"aws_region_name": "us-east-1"},
+            "bedrock",
+            "anthropic.claude",
+        ),
+    ],
+)
+def test_providers_with_an_api_of_their_own_are_made_by_their_own_module(
+    model: str, parameters: dict[str, Any], name: str, upstream: str
+) -> None:
+    provider = create(model, parameters, {})
+    assert provider.name == name
+    assert provider.model.startswith(upstream)
+
+
+def test_the_configuration_knows_the_same_providers() -> None:
+    assert set(PROVIDERS) == CONFIGURABLE
 
 
 def test_an_unknown_bare_name_is_no_reason_to_guess() -> None:

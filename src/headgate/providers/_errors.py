@@ -19,6 +19,7 @@ from headgate.core.provider import Headers
 MESSAGE_LIMIT = 2_000
 """Characters of an upstream's message that are passed on."""
 
+_READ_LIMIT = 4 * MESSAGE_LIMIT
 _LONGEST_WAIT = 86_400.0
 # Keys such as "none" or "EMPTY", which servers without authentication are given, are words and no secrets.
 _SHORTEST_SECRET = 8
@@ -111,7 +112,7 @@ def classify(
     `status` is what the upstream answered, or the nearest status for an error in a stream. `message`, `code`, `kind`
     and `param` are its words, unchecked; `secrets` are taken out of the message wherever they occur.
     """
-    category = _categorize(status, message, code, kind)
+    category = _categorize(status, message[:_READ_LIMIT], code, kind)
     wait = retry_after(headers)
     if category in (Category.AUTHENTICATION, Category.PERMISSION):
         text, param = _CREDENTIALS_REJECTED, ""
@@ -156,7 +157,7 @@ def read_error(body: bytes) -> ErrorBody:
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        text = body[: 4 * MESSAGE_LIMIT].decode(errors="replace").strip()
+        text = body[:_READ_LIMIT].decode(errors="replace").strip()
         # A page of a proxy in front of the upstream says nothing about the call, and may name internal hosts.
         return ErrorBody("" if text.startswith("<") else text)
     return error_members(value)
@@ -184,7 +185,7 @@ def clean(message: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
             message = message.replace(secret, "[redacted]")
-    printable = "".join([each if each.isprintable() else " " for each in message[: 4 * MESSAGE_LIMIT]])
+    printable = "".join([each if each.isprintable() else " " for each in message[:_READ_LIMIT]])
     message = _TOKEN.sub("[redacted]", " ".join(printable.split()))
     return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 3] + "..."
 

@@ -7,6 +7,7 @@ apart when the event is parsed.
 """
 
 import re
+from abc import ABC, abstractmethod
 
 from headgate.core.errors import UpstreamError
 from headgate.core.provider import Headers
@@ -27,7 +28,7 @@ _OUTPUT = re.compile(
 )
 
 
-class EventRelay:
+class EventRelay(ABC):
     """The base of the pass-through translators: cuts, forwards and counts; subclasses say what matters in an event.
 
     Line ends come out as LF, whatever they were. An event that grows beyond the limit without an end, or a stream that
@@ -55,7 +56,7 @@ class EventRelay:
 
     @property
     def output_characters(self) -> int:
-        """Characters of output in what was forwarded, escapes counted as written; exact enough for an estimate."""
+        """The size of the output that was forwarded, in bytes as written, escapes included; enough for an estimate."""
         if self._uncounted:
             self._count()
         return self._characters
@@ -104,17 +105,17 @@ class EventRelay:
             out += self._conclude()
         return out
 
+    @abstractmethod
     def _notable(self, data: bytes) -> bool:
         """Tell by searching whether bytes may hold something to look at; never misses what `_take` acts on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _take(self, event: Event) -> bool:
         """Look at an event; return whether it is forwarded."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _is_whole(self, data: bytes) -> bool:
         """Tell whether the data of an event without its blank line is all there."""
-        raise NotImplementedError
 
     def _foreign(self, body: bytes) -> None:
         """Set the failure for a body that is no event stream."""
