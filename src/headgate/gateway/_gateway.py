@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Coroutine
+from typing import Any
 
 from headgate.config import Configuration
 from headgate.core.errors import GatewayError
@@ -76,11 +78,11 @@ class Gateway:
         kind = "invalid_request_error" if status < 500 else "internal_server_error"
         return self._refusal(path, GatewayError(message, status=status, kind=kind))
 
-    async def handle(self, exchange: Exchange) -> None:
+    def handle(self, exchange: Exchange) -> Coroutine[Any, Any, None]:
         """Answer a request of the data plane. Cancelled when the client goes away."""
         match = self.routes.match(exchange.path)
         assert match is not None  # noqa: S101 - `serves` has said so
-        await self._pipeline.handle(exchange, match)
+        return self._pipeline.handle(exchange, match)
 
     def _refusal(self, path: bytes, error: GatewayError) -> Refusal:
         match = self.routes.match(path) or Match(Operation.CHAT)

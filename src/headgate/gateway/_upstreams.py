@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 from headgate.config import Configuration
 from headgate.core.errors import GatewayError
@@ -31,11 +32,11 @@ class Upstreams:
         self._demo = DemoUpstream()
         self._fetcher: Fetcher | None = None
 
-    async def send(self, request: UpstreamRequest, timeouts: Timeouts, *, whole: bool) -> Response:
+    def send(self, request: UpstreamRequest, timeouts: Timeouts, *, whole: bool) -> Coroutine[Any, Any, Response]:
         """Send a request; see `Client.send`."""
         if request.origin.scheme == "demo":
-            return await self._demo.send(request, timeouts, whole=whole)
-        return await self._client.send(request, timeouts, whole=whole)
+            return self._demo.send(request, timeouts, whole=whole)
+        return self._client.send(request, timeouts, whole=whole)
 
     async def fetch(self, url: str) -> Attachment:
         """Fetch a file that a client named; see `Fetcher.fetch`."""

@@ -1,6 +1,7 @@
 """A data-plane request and the way to answer it, whatever server it came through."""
 
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 import msgspec
 
@@ -83,5 +84,5 @@ class DataPlane(Protocol):
     def refuse(self, path: bytes, status: int, message: str) -> Refusal:
         """Word a refusal of the transport's own in the dialect of the path."""
 
-    async def handle(self, exchange: Exchange) -> None:
+    def handle(self, exchange: Exchange) -> Coroutine[Any, Any, None]:
         """Answer a request. Cancelled when the client goes away."""

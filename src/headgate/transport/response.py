@@ -73,6 +73,11 @@ class Response:
         self._on_end: OnEnd | None = None
         self._decompressor: zlib._Decompress | None = None
 
+    def body(self) -> bytes:
+        """Return the body of an answer that has arrived as a whole."""
+        pieces = self._pieces
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
     async def read(self) -> bytes:
         """Return the whole body. Raises `UpstreamError` when it broke off or is too large."""
         if not self._ended:
@@ -82,8 +87,7 @@ class Response:
             await self._waiter
         if self._error is not None:
             raise self._error
-        pieces = self._pieces
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return self.body()
 
     def relay(self, on_data: OnData, on_end: OnEnd) -> None:
         """Push what arrives to `on_data`, then call `on_end` once, with the error that ended it or None."""

@@ -7,8 +7,7 @@ pipeline.
 """
 
 import asyncio
-from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import httptools
 import msgspec
@@ -41,14 +40,12 @@ class Deadlines(msgspec.Struct, frozen=True):
     reader: float = 120.0
 
 
-class State(Enum):
-    """What a connection waits for."""
-
-    IDLE = "idle"
-    HEAD = "head"
-    BODY = "body"
-    ANSWER = "answer"
-    LINGER = "linger"
+# What a connection waits for. Plain integers: looking up a member of an Enum costs more than comparing it.
+IDLE: Final = 0
+HEAD: Final = 1
+BODY: Final = 2
+ANSWER: Final = 3
+LINGER: Final = 4
 
 
 class _NoEvent:
@@ -64,56 +61,31 @@ _NO_EVENT = _NoEvent()
 class DirectExchange:
     """A data-plane request on a connection of ours; also what uvicorn knows as the connection's cycle."""
 
-    __slots__ = (
-        "_chunked",
-        "_headers_out",
-        "_protocol",
-        "active",
-        "body",
-        "complete",
-        "disconnected",
-        "expect_continue",
-        "headers",
-        "http10",
-        "keep_alive",
-        "message_event",
-        "method",
-        "path",
-        "pieces",
-        "query",
-        "received_at",
-        "refusal",
-        "response_complete",
-        "size",
-        "source",
-        "started",
-        "task",
-        "ticket",
-    )
+    message_event = _NO_EVENT
+    # Defaults live on the class: what most requests never change is then never set.
+    body = b""
+    size = 0
+    http10 = False
+    active = False
+    complete = False
+    refusal: Refusal | None = None
+    ticket: object = None
+    task: asyncio.Task[None] | None = None
+    source: Pausable | None = None
+    started = False
+    response_complete = False
+    disconnected = False
+    _headers_out = b""
+    _chunked = True
 
-    def __init__(self, protocol: "ServerProtocol", method: bytes, path: bytes, query: bytes) -> None:
+    def __init__(self, protocol: "ServerProtocol", method: bytes, path: bytes, query: bytes, keep_alive: bool) -> None:
         self._protocol = protocol
         self.method, self.path, self.query = method, path, query
         self.headers = protocol.headers
         self.received_at = protocol.received_at
         self.expect_continue = protocol.expect_100_continue
-        self.message_event = _NO_EVENT
-        self.body = b""
+        self.keep_alive = keep_alive
         self.pieces: list[bytes] = []
-        self.size = 0
-        self.http10 = False
-        self.keep_alive = True
-        self.active = False
-        self.complete = False
-        self.refusal: Refusal | None = None
-        self.ticket: object = None
-        self.task: asyncio.Task[None] | None = None
-        self.source: Pausable | None = None
-        self.started = False
-        self.response_complete = False
-        self.disconnected = False
-        self._headers_out = b""
-        self._chunked = True
 
     def respond(self, status: int, headers: bytes, body: bytes) -> None:
         """Send a whole answer."""
@@ -162,6 +134,7 @@ class DirectExchange:
         self.response_complete = True
         self.source = None
         self._headers_out = b""
+        self._protocol.tasks.discard(self.task)
         self._protocol.transport.close()
 
     def _head(self, status: int, headers: bytes) -> bytes:
@@ -175,6 +148,7 @@ class DirectExchange:
         self.response_complete = True
         self.source = None
         protocol = self._protocol
+        protocol.tasks.discard(self.task)
         if not self.complete:
             protocol.linger()
         elif not self.keep_alive:
@@ -205,7 +179,7 @@ class ServerProtocol(HttpToolsProtocol):
         """The exchange whose body is being read, None while it is an ASGI request's."""
         self.answering: DirectExchange | None = None
         """The exchange that is being answered, None while it is an ASGI request."""
-        self.state = State.IDLE
+        self.state = IDLE
         self.received_at = 0.0
         self.deadline = self.loop.time() + self.deadlines.head
         self._head_bytes = 0
@@ -219,37 +193,46 @@ class ServerProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
-        state = self.state
-        if state is State.LINGER:
+        before = self.state
+        if before == LINGER:
             return
-        if state is State.IDLE:
+        if before == IDLE:
             self.received_at = monotonic()
-            self.deadline = self.loop.time() + self.deadlines.head
             self._head_bytes = 0
         try:
-            if state in (State.IDLE, State.HEAD):
-                self._feed_head(data)
+            if before <= HEAD:
+                self._head_bytes += len(data)
+                if self._head_bytes > HEAD_LIMIT:
+                    self._feed_long_head(data)
+                else:
+                    self.parser.feed_data(data)
             else:
                 self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._reject(400, "This server does not switch protocols.")
         except httptools.HttpParserError:
-            if self.state is not State.LINGER:
-                self._reject(400, "Invalid HTTP request received.")
-        if self.state is State.BODY:
-            self.deadline = min(self.loop.time() + self.deadlines.body_idle, self._body_deadline)
+            self._reject(400, "Invalid HTTP request received.")
+        after = self.state
+        if HEAD <= after <= BODY:
+            self._set_read_deadline(before, after)
 
-    def _feed_head(self, data: bytes) -> None:
-        room = HEAD_LIMIT - self._head_bytes
-        self._head_bytes += len(data)
-        if len(data) <= room:
-            self.parser.feed_data(data)
-            return
+    def _feed_long_head(self, data: bytes) -> None:
+        """Parse no more of a header than the limit; what follows it may be as long as it likes."""
+        room = HEAD_LIMIT - (self._head_bytes - len(data))
         self.parser.feed_data(data[:room])
-        if self.state in (State.IDLE, State.HEAD):
+        if self.state <= HEAD:
             self._reject(431, "The request header is too large.")
-        elif self.state is not State.LINGER and self.parser is not None:
+        elif self.state != LINGER and self.parser is not None:
             self.parser.feed_data(data[room:])
+
+    def _set_read_deadline(self, before: int, after: int) -> None:
+        now = self.loop.time()
+        if after == BODY:
+            if before != BODY:
+                self._body_deadline = now + self.deadlines.body
+            self.deadline = min(now + self.deadlines.body_idle, self._body_deadline)
+        elif before != HEAD:
+            self.deadline = now + self.deadlines.head
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -258,14 +241,14 @@ class ServerProtocol(HttpToolsProtocol):
         self.headers = []
         self._hosts = 0
         self._length = 0
-        if self.state is not State.ANSWER:
-            self.state = State.HEAD
+        if self.state != ANSWER:
+            self.state = HEAD
         elif self.received_at == 0.0 or self.pipeline:
             self.received_at = monotonic()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header field. Trailers arrive here as well, after the body has begun, and are dropped."""
-        if self.state in (State.BODY, State.LINGER):
+        if self.state >= BODY and self.state != ANSWER:
             return
         name = name.lower()
         if name == b"host":
@@ -278,7 +261,7 @@ class ServerProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start an exchange for a data-plane request, and uvicorn's own cycle for every other."""
-        if self._ignoring or self.state is State.LINGER:
+        if self._ignoring or self.state == LINGER:
             return
         if self._hosts != 1:
             self._reject(400, "A request needs exactly one Host header field.")
@@ -287,13 +270,12 @@ class ServerProtocol(HttpToolsProtocol):
             self._ignoring = True
             self.pipeline[0][0].keep_alive = False
             return
-        self._body_deadline = self.loop.time() + self.deadlines.body
         path, _, query = self.url.partition(b"?")
         method = self.parser.get_method()
         if path.startswith(b"/") and self.plane.serves(method, path):
             self._begin_exchange(method, path, query)
             return
-        self.state = State.BODY
+        self.state = BODY
         self.parsed = None
         headers, url, expects = self.headers, self.url, self.expect_100_continue
         super().on_message_begin()
@@ -302,9 +284,9 @@ class ServerProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _begin_exchange(self, method: bytes, path: bytes, query: bytes) -> None:
-        exchange = DirectExchange(self, method, path, query)
-        exchange.http10 = self.parser.get_http_version() != "1.1"
-        exchange.keep_alive = not exchange.http10 and self.parser.should_keep_alive()
+        http10 = self.parser.get_http_version() != "1.1"
+        exchange = DirectExchange(self, method, path, query, not http10 and self.parser.should_keep_alive())
+        exchange.http10 = http10
         if self._length > self.plane.body_limit:
             exchange.refusal = self._too_large(path)
         else:
@@ -316,7 +298,7 @@ class ServerProtocol(HttpToolsProtocol):
         previous: Any = self.cycle
         self.cycle = exchange  # type: ignore[assignment]
         self.parsed = exchange
-        self.state = State.BODY
+        self.state = BODY
         if previous is None or previous.response_complete:
             self._activate(exchange)
         else:
@@ -336,7 +318,7 @@ class ServerProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Collect a piece of the body, up to the limit."""
-        if self._ignoring or self.state is State.LINGER:
+        if self._ignoring or self.state == LINGER:
             return
         exchange = self.parsed
         if exchange is None:
@@ -355,9 +337,9 @@ class ServerProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer a request that has arrived completely."""
-        if self._ignoring or self.state is State.LINGER:
+        if self._ignoring or self.state == LINGER:
             return
-        self.state = State.ANSWER
+        self.state = ANSWER
         exchange = self.parsed
         if exchange is None:
             super().on_message_complete()
@@ -379,10 +361,9 @@ class ServerProtocol(HttpToolsProtocol):
         if exchange.refusal is not None:
             self._refuse(exchange)
             return
-        task = self.loop.create_task(self.plane.handle(exchange))
-        exchange.task = task
+        # Leaves the set when the exchange is over, not when the task is: a callback for that costs a turn of the loop.
+        exchange.task = task = self.loop.create_task(self.plane.handle(exchange))
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
 
     def _refuse(self, exchange: DirectExchange) -> None:
         refusal = exchange.refusal
@@ -405,27 +386,28 @@ class ServerProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request, or wait for one."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing() or self.state is State.LINGER:
+        if self.transport.is_closing() or self.state == LINGER:
             return
         self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
-        elif self.state is State.ANSWER:
+        elif self.state == ANSWER:
             self._rest()
 
     def _rest(self) -> None:
-        self.state = State.IDLE
+        self.state = IDLE
         self.deadline = self.loop.time() + self.deadlines.keep_alive
 
     def _reject(self, status: int, message: str) -> None:
         """Answer what is not a usable request, and close."""
-        if self.state is State.LINGER or self.transport.is_closing():
+        if self.state == LINGER or self.transport.is_closing():
             return
         current: Any = self.cycle
-        if current is not None and current is self.answering and not current.complete:
+        answering = self.answering
+        if answering is not None and answering is current and not answering.complete:
             # Its body broke off before anything was answered: this is its answer.
-            current.response_complete = True
+            answering.response_complete = True
         if current is None or current.response_complete:
             path = self.url.partition(b"?")[0]
             refusal = self.plane.refuse(path, status, message)
@@ -437,10 +419,10 @@ class ServerProtocol(HttpToolsProtocol):
         # An answer is under way: it may be finished, but nothing after it is read.
         self._ignoring = True
         current.keep_alive = False
-        if self.answering is None:
+        if answering is None:
             self.transport.close()
         else:
-            self.answering.keep_alive = False
+            answering.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""
@@ -448,7 +430,7 @@ class ServerProtocol(HttpToolsProtocol):
 
     def linger(self) -> None:
         """Read on for a moment without looking, so that closing does not destroy the answer on its way."""
-        self.state = State.LINGER
+        self.state = LINGER
         self.deadline = self.loop.time() + LINGER_SECONDS
         self.flow.resume_reading()
         if self.transport.can_write_eof():
@@ -469,11 +451,11 @@ class ServerProtocol(HttpToolsProtocol):
         """Close the connection when its deadline has passed. Called about twice a second."""
         if self._paused_at is not None and now - self._paused_at > self.deadlines.reader:
             self.transport.abort()
-        elif now < self.deadline or self.state is State.ANSWER:
+        elif now < self.deadline or self.state == ANSWER:
             return
-        elif self.state is State.BODY and self.parsed is None:
+        elif self.state == BODY and self.parsed is None:
             self.transport.close()
-        elif self.state in (State.HEAD, State.BODY) and not self._ignoring:
+        elif self.state in (HEAD, BODY) and not self._ignoring:
             self._reject(408, "The request did not arrive in time.")
         else:
             self.transport.close()
@@ -481,7 +463,7 @@ class ServerProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Close when idle, after the answer otherwise; a request that has only begun to arrive gets little time."""
         super().shutdown()
-        if self.state in (State.HEAD, State.BODY):
+        if self.state in (HEAD, BODY):
             self.deadline = min(self.deadline, self.loop.time() + LINGER_SECONDS)
 
     def pause_writing(self) -> None:
@@ -504,6 +486,7 @@ class ServerProtocol(HttpToolsProtocol):
             if exchange is not None:
                 exchange.disconnected = True
                 exchange.source = None
+                self.tasks.discard(exchange.task)
                 if exchange.task is not None and not exchange.response_complete:
                     exchange.task.cancel()
         self.pipeline.clear()
