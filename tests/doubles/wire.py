@@ -1,6 +1,7 @@
 """An upstream that does on the wire exactly what a test says, byte for byte."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
@@ -12,10 +13,12 @@ Behavior = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable
 
 
 class WireServer:
-    """Listens on loopback and runs a behavior per connection."""
+    """Listens on a loopback address and runs a behavior per connection; over TLS where a context is given."""
 
-    def __init__(self, behavior: Behavior) -> None:
+    def __init__(self, behavior: Behavior, *, host: str = "127.0.0.1", context: ssl.SSLContext | None = None) -> None:
         self._behavior = behavior
+        self._host = host
+        self._context = context
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.connections = 0
@@ -24,10 +27,10 @@ class WireServer:
     @property
     def origin(self) -> Origin:
         """Where it listens."""
-        return Origin("http", "127.0.0.1", self.port)
+        return Origin("http" if self._context is None else "https", self._host, self.port)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, self._host, 0, ssl=self._context)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import socket
 import ssl
 import urllib.request
@@ -21,6 +22,7 @@ REMEMBER_SECONDS = 30.0
 """How long resolved addresses are used; the system resolver does not tell the record's own time to live."""
 MAXIMUM_NAMES = 1_024
 PROXY_HEAD_LIMIT = 16 * 1024
+_TUNNEL_OPEN = re.compile(rb"HTTP/1\.[01] 2\d\d[ \r]")
 
 
 class Resolver:
@@ -135,14 +137,19 @@ class Proxies:
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
         if not url or _bypassed(f"{host}:{origin.port}", origin.host, self._no):
             return None
-        parts = urlsplit(url if "://" in url else f"http://{url}")
+        unusable = connection_failed("The proxy of the environment can not be used; expected http://host:port.")
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            port = parts.port or 80
+        except ValueError:
+            raise unusable from None
         if parts.scheme != "http" or not parts.hostname:
-            raise connection_failed("The proxy of the environment can not be used: only http:// proxies are supported.")
+            raise unusable
         authorization = b""
         if parts.username is not None:
             credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
             authorization = b"Proxy-Authorization: Basic " + base64.b64encode(credentials) + b"\r\n"
-        return Proxy(parts.hostname, parts.port or 80, authorization)
+        return Proxy(parts.hostname, port, authorization)
 
 
 def _bypassed(authority: str, host: str, no_proxy: dict[str, str]) -> bool:
@@ -171,8 +178,8 @@ class Proxy:
             head += piece
             if not piece or len(head) > PROXY_HEAD_LIMIT:
                 raise connection_failed("The proxy did not answer the request for a tunnel.")
-        status = head.split(b" ", 2)[1:2]
-        if status != [b"200"]:
+        # Any 2xx opens the tunnel, and the reason phrase may be missing.
+        if _TUNNEL_OPEN.match(head) is None:
             raise connection_failed("The proxy refused the tunnel to the upstream.")
 
 
