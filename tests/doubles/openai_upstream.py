@@ -1,15 +1,18 @@
 """An upstream that speaks OpenAI's API over real HTTP and misbehaves on request: the model's name says how.
 
-`m429`, `m500`, `m401`, `ctx`, `policy` and `bad400` fail as OpenAI does, `slow` answers after five seconds, and every
-other model answers `Hello world`. What was asked is kept in `requests`.
+`m429`, `m500`, `m401`, `m404`, `ctx`, `policy` and `bad400` fail as OpenAI does. `slow` answers after five seconds,
+`flaky` fails every other time with 500, `silent` closes without an answer, `broken` closes in the middle of a stream,
+and `held` stops in the middle of a stream until `release`. Every other model answers; see `openai_answers`.
 """
 
 import asyncio
+import contextlib
 import json
 import threading
 from types import TracebackType
 from typing import Any, Self
 
+from tests.doubles.openai_answers import AUDIO, answer, chunks
 from tests.support import read_request
 
 _ERRORS: dict[str, tuple[int, dict[str, Any]]] = {
@@ -19,6 +22,7 @@ _ERRORS: dict[str, tuple[int, dict[str, Any]]] = {
         401,
         {"message": "Incorrect API key provided: sk-bad", "type": "invalid_request_error", "code": "invalid_api_key"},
     ),
+    "404": (404, {"message": "The model does not exist", "type": "invalid_request_error", "code": "model_not_found"}),
     "ctx": (
         400,
         {
@@ -38,8 +42,9 @@ _ERRORS: dict[str, tuple[int, dict[str, Any]]] = {
     ),
     "bad400": (400, {"message": "Unrecognized request argument supplied: foo", "type": "invalid_request_error"}),
 }
-_COMMON = {"id": "chatcmpl-mock", "created": 1_700_000_000, "model": "gpt-mock-2024"}
-USAGE = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
+_CHAT_HEADERS = "x-request-id: req_mock\r\nopenai-processing-ms: 12\r\nx-ratelimit-remaining-requests: 99\r\n"
+_COMMON_HEADERS = "date: Fri, 20 Nov 2026 23:11:10 GMT\r\nserver: mock\r\n"
+WAIT_SECONDS = 10.0
 
 
 class OpenAIUpstream:
@@ -47,17 +52,25 @@ class OpenAIUpstream:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str], Any]] = []
-        """Path, header fields and decoded body of each request."""
+        """Path, header fields and body of each request; the body is decoded where it is JSON."""
         self.port = 0
+        self.left = threading.Event()
+        """Set when a client went away in the middle of a `held` stream."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="openai-upstream")
         self._ready = threading.Event()
         self._stop = asyncio.Event()
+        self._released = asyncio.Event()
+        self._connections: set[asyncio.Task[None]] = set()
 
     @property
     def api_base(self) -> str:
         """The base URL for `api_base`."""
         return f"http://127.0.0.1:{self.port}/v1"
+
+    def release(self) -> None:
+        """Let the `held` streams go on."""
+        self._loop.call_soon_threadsafe(self._released.set)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -80,19 +93,27 @@ class OpenAIUpstream:
         self._ready.set()
         await self._stop.wait()
         server.close()
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while True:
                 head, body = await read_request(reader)
-                await self._answer(head, body, writer)
+                if not await self._answer(head, body, reader, writer):
+                    break
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
+        writer.close()
 
-    async def _answer(self, head: bytes, body: bytes, writer: asyncio.StreamWriter) -> None:
+    async def _answer(
+        self, head: bytes, body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Answer one request; return whether the connection stays open."""
         lines = head.decode("latin-1").split("\r\n")
         path = lines[0].split(" ")[1]
         fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:] if line)}
@@ -100,48 +121,61 @@ class OpenAIUpstream:
         self.requests.append((path, fields, asked))
         model = asked.get("model", "") if isinstance(asked, dict) else ""
         for mark, (status, error) in _ERRORS.items():
-            if mark in model:
+            if mark in model or (mark == "500" and model == "flaky" and self._asked("flaky") % 2):
                 extra = "retry-after: 1\r\nx-ratelimit-remaining-requests: 0\r\n" if status == 429 else ""
                 _write_json(writer, status, {"error": {"param": None, "code": None, **error}}, extra)
-                return
+                return True
+        if model == "silent":
+            return False
         if model == "slow":
             await asyncio.sleep(5)
-        if isinstance(asked, dict) and asked.get("stream"):
-            _write_stream(writer, asked)
-        elif path.endswith("/embeddings"):
-            data = [{"object": "embedding", "index": 0, "embedding": [0.1, 0.2]}]
-            usage = {"prompt_tokens": 5, "total_tokens": 5}
-            _write_json(writer, 200, {"object": "list", "data": data, "model": "emb-mock", "usage": usage})
+        if path.endswith("/audio/speech"):
+            _write(writer, 200, "audio/mpeg", AUDIO)
+        elif isinstance(asked, dict) and asked.get("stream"):
+            return await self._stream(model, chunks(path, asked), reader, writer)
         else:
-            _write_json(writer, 200, _completion(), "x-ratelimit-remaining-requests: 99\r\nx-request-id: req_mock\r\n")
+            _write_json(writer, 200, answer(path, asked), _CHAT_HEADERS if path.endswith("/chat/completions") else "")
+        return True
 
+    def _asked(self, model: str) -> int:
+        return sum(isinstance(body, dict) and body.get("model") == model for _, _, body in self.requests)
 
-def _completion() -> dict[str, Any]:
-    message = {"role": "assistant", "content": "Hello world"}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    return {**_COMMON, "object": "chat.completion", "system_fingerprint": "fp_1", "choices": [choice], "usage": USAGE}
+    async def _stream(
+        self, model: str, events: list[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n{_COMMON_HEADERS}x-request-id: req_mock\r\n"
+        writer.write(head.encode() + b"transfer-encoding: chunked\r\n\r\n")
+        for number, data in enumerate(events):
+            if number == 2 and model == "broken":
+                return False
+            if number == 2 and model == "held" and not await self._hold(reader, writer):
+                return False
+            writer.write(b"%x\r\n%b\r\n" % (len(data), data))
+        writer.write(b"0\r\n\r\n")
+        return True
+
+    async def _hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Wait until `release`; return False when the client goes away before it."""
+        await writer.drain()
+        leaving = asyncio.create_task(reader.read(1))
+        released = asyncio.create_task(self._released.wait())
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await asyncio.wait({leaving, released}, return_when=asyncio.FIRST_COMPLETED)
+            if not released.done():
+                self.left.set()
+                return False
+            return True
+        finally:
+            leaving.cancel()
+            released.cancel()
+            await asyncio.gather(leaving, released, return_exceptions=True)
 
 
 def _write_json(writer: asyncio.StreamWriter, status: int, value: object, extra: str = "") -> None:
-    body = json.dumps(value).encode()
-    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{extra}content-length: {len(body)}\r\n\r\n"
-    writer.write(head.encode() + body)
+    _write(writer, status, "application/json", json.dumps(value).encode(), extra)
 
 
-def _write_stream(writer: asyncio.StreamWriter, asked: dict[str, Any]) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-    chunk = {**_COMMON, "object": "chat.completion.chunk"}
-    deltas: list[tuple[dict[str, str], str | None]] = [
-        ({"role": "assistant", "content": "Hel"}, None),
-        *[({"content": text}, None) for text in ("lo", " wor", "ld")],
-        ({}, "stop"),
-    ]
-    events: list[object] = [
-        {**chunk, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]} for delta, reason in deltas
-    ]
-    if (asked.get("stream_options") or {}).get("include_usage"):
-        events.append({**chunk, "choices": [], "usage": USAGE})
-    for event in [*(json.dumps(event) for event in events), "[DONE]"]:
-        data = f"data: {event}\n\n".encode()
-        writer.write(b"%x\r\n%b\r\n" % (len(data), data))
-    writer.write(b"0\r\n\r\n")
+def _write(writer: asyncio.StreamWriter, status: int, content_type: str, body: bytes, extra: str = "") -> None:
+    head = f"HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\n{_COMMON_HEADERS}{extra}"
+    writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)

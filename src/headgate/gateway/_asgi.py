@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headgate.core.clock import monotonic
-from headgate.core.errors import GatewayError
+from headgate.core.errors import GatewayError, MethodNotAllowedError, NotFoundError
 from headgate.core.provider import Headers
-from headgate.dialects import OPENAI
+from headgate.dialects import OPENAI, dialect_of
 from headgate.gateway import _health, _models
 from headgate.gateway._gateway import Gateway
 from headgate.transport.exchange import Pausable, Refusal
@@ -182,7 +182,14 @@ def _control_plane(gateway: Gateway) -> Starlette:
     ]
     routes += _health.routes(gateway, root)
     routes += _models.routes(gateway, root)
-    handlers = {GatewayError: _gateway_error, HTTPException: _http_error}
+
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        match = gateway.routes.match(request.scope.get("raw_path") or request.url.path.encode())
+        dialect = OPENAI if match is None else dialect_of(match.operation)
+        body = dialect.error(_named(error, request.method))
+        return Response(body, error.status_code, error.headers, "application/json")
+
+    handlers = {GatewayError: _gateway_error, HTTPException: http_error}
     return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)  # type: ignore[arg-type]
 
 
@@ -190,5 +197,8 @@ async def _gateway_error(_: Request, error: GatewayError) -> Response:
     return Response(OPENAI.error(error), error.status, dict(error.headers), "application/json")
 
 
-async def _http_error(_: Request, error: HTTPException) -> Response:
-    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+def _named(error: HTTPException, method: str) -> GatewayError:
+    """Word what the router of the control plane refuses; it knows no other errors."""
+    if error.status_code == 404:
+        return NotFoundError("There is no such route.")
+    return MethodNotAllowedError(f"This route can not be asked with {method}.")

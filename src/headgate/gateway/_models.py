@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from headgate.core.clock import monotonic
-from headgate.core.errors import ModelNotFoundError
+from headgate.core.errors import ModelNotFoundError, NotFoundError
 from headgate.core.money import PICO_PER_DOLLAR
 from headgate.core.provider import Operation
 from headgate.gateway._gateway import Gateway
@@ -50,7 +50,7 @@ def routes(gateway: Gateway, root: str) -> list[BaseRoute]:
             gateway.runtime.router.resolve(name)
         except ModelNotFoundError:
             shown = name if len(name) <= 200 else name[:200] + "..."
-            return JSONResponse({"detail": f"The model `{shown}` does not exist or is not accessible"}, 404)
+            raise NotFoundError(f"The model `{shown}` does not exist or is not accessible", param="model") from None
         return JSONResponse(_model(name))
 
     async def info(request: Request) -> Response:
@@ -58,7 +58,7 @@ def routes(gateway: Gateway, root: str) -> list[BaseRoute]:
         identifier = request.query_params.get("litellm_model_id")
         chosen = [one for one in gateway.runtime.deployments if identifier in (None, one.id)]
         if identifier is not None and not chosen:
-            return JSONResponse({"detail": "No deployment has this litellm_model_id"}, 404)
+            raise NotFoundError("No deployment has this litellm_model_id.", param="litellm_model_id")
         return JSONResponse({"data": [_deployment_info(one) for one in chosen]})
 
     async def group_info(request: Request) -> Response:
