@@ -49,5 +49,7 @@ STOPSIGNAL SIGTERM
 # Asks the port in PORT; whoever moves the gateway with --port sets PORT too. http.client takes no notice of HTTP_PROXY.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); c.request('GET', '/health/liveliness'); sys.exit(c.getresponse().status != 200)"]
 
-# Exec form: the gateway is process 1 and gets SIGTERM itself. Options after the image's name are those of `serve`.
-ENTRYPOINT ["headgate", "serve"]
+# Exec form: the gateway is process 1 and gets SIGTERM itself. Options after the image's name are those of `serve`, as in
+# LiteLLM's image; any other command works there too, such as `check /app/config.yaml`.
+ENTRYPOINT ["headgate"]
+CMD ["serve"]

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 import pytest
 
+from headgate.cli import arguments
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -99,12 +101,17 @@ def test_it_listens_on_every_interface_at_the_port_it_exposes() -> None:
 
 
 def test_the_entry_point_is_the_gateway_itself_so_that_signals_reach_it() -> None:
-    command = json.loads(_final("ENTRYPOINT"))
-    assert command == ["headgate", "serve"]
-    assert command[0] in PROJECT["scripts"]
-    assert not any(instruction.keyword == "CMD" for instruction in FINAL)
+    assert json.loads(_final("ENTRYPOINT")) == ["headgate"]
+    assert PROJECT["scripts"] == {"headgate": "headgate.cli:main"}
     assert _environment()["PATH"].startswith("/opt/headgate/bin:")
     assert _final("STOPSIGNAL") == "SIGTERM"
+
+
+def test_the_command_line_of_litellm_s_users_serves() -> None:
+    options = ["--port", "4000", "--num_workers", "4", "--config", "/app/config.yaml"]
+    assert json.loads(_final("CMD")) == ["serve"]
+    assert arguments(options) == ["serve", *options]
+    assert arguments(["check", "/app/config.yaml"]) == ["check", "/app/config.yaml"]
 
 
 def test_labels_describe_the_image() -> None:
