@@ -18,20 +18,17 @@ _INTERNAL = frozenset(
     }
 )
 _FIELD_LIMIT = 64
+_PREFIXES_KEPT = 500
 _BYTE_LIMIT = 8 * 1024
 
 
-def deployment_lines(identifier: str, api_base: str) -> bytes:
+def deployment_lines(identifier: str, api_base: str, group: str) -> bytes:
     """Return the lines that are the same for every answer of a deployment."""
-    lines = f"x-litellm-model-id: {_value(identifier)}\r\n"
-    if api_base:
-        lines += f"x-litellm-model-api-base: {_value(api_base)}\r\n"
-    return f"{lines}x-litellm-version: {COMPATIBLE_WITH}\r\n".encode("latin-1")
-
-
-def group_line(group: str) -> bytes:
-    """Return the line that names the model group that served the answer."""
-    return b"x-litellm-model-group: %b\r\n" % _value(group).encode("latin-1")
+    base = f"x-litellm-model-api-base: {_value(api_base)}\r\n" if api_base else ""
+    return (
+        f"x-litellm-model-id: {_value(identifier)}\r\n{base}x-litellm-version: {COMPATIBLE_WITH}\r\n"
+        f"x-litellm-model-group: {_value(group)}\r\n"
+    ).encode("latin-1")
 
 
 def upstream_lines(headers: Headers) -> bytes:
@@ -39,29 +36,71 @@ def upstream_lines(headers: Headers) -> bytes:
 
     Fields of one hop and fields that tell of internal hosts are left out; number and size are bounded.
     """
-    lines: list[bytes] = []
-    size = 0
+    parts: list[bytes] = []
     for name, value in headers[:_FIELD_LIMIT]:
-        if name in _INTERNAL:
-            continue
-        size += len(name) + len(value)
-        if size > _BYTE_LIMIT:
-            break
-        if name.startswith(b"x-ratelimit-"):
-            lines.append(b"%b: %b\r\nllm_provider-%b: %b\r\n" % (name, value, name, value))
-        else:
-            lines.append(b"llm_provider-%b: %b\r\n" % (name, value))
-    return b"".join(lines)
+        prefix = _PREFIXES.get(name)
+        if prefix is None:
+            prefix = _prefix(name)
+        if prefix:
+            parts += (prefix, value, _END)
+            if name.startswith(b"x-ratelimit-"):
+                parts += (name, b": ", value, _END)
+    joined = b"".join(parts)
+    return joined if len(joined) <= _BYTE_LIMIT else joined[: joined.rfind(_END, 0, _BYTE_LIMIT) + 2]
 
 
-def accounting_lines(cost: int | None, seconds: float, overhead: float, retries: int, fallbacks: int) -> bytes:
-    """Return what an answer took: nano-dollars (None for unknown), seconds in all, seconds of the gateway's own."""
+_END = b"\r\n"
+_PREFIXES: dict[bytes, bytes] = dict.fromkeys(_INTERNAL, b"")
+"""What stands before the value of each field, kept for the names that upstreams really send."""
+
+
+def _prefix(name: bytes) -> bytes:
+    prefix = b"llm_provider-%b: " % name
+    if len(_PREFIXES) < _PREFIXES_KEPT:
+        _PREFIXES[name] = prefix
+    return prefix
+
+
+def answer_lines(
+    identifier: str,
+    content_type: bytes,
+    deployment: bytes,
+    cost: int | None,
+    seconds: float,
+    overhead: float,
+    retries: int,
+    fallbacks: int,
+) -> bytes:
+    """Return the lines of a whole answer: what it is, what served it (`deployment_lines`), and what it took.
+
+    `cost` is in nano-dollars, None for unknown; `overhead` are the seconds of the gateway's own.
+    """
     money = "" if cost is None else f"x-litellm-response-cost: {format_dollars(cost)}\r\n"
     return (
-        f"{money}x-litellm-response-duration-ms: {seconds * 1000:.3f}\r\n"
-        f"x-litellm-overhead-duration-ms: {overhead * 1000:.3f}\r\n"
-        f"x-litellm-attempted-retries: {retries}\r\nx-litellm-attempted-fallbacks: {fallbacks}\r\n"
-    ).encode()
+        b"content-type: %b\r\n" % content_type
+        + deployment
+        + (
+            f"x-litellm-call-id: {identifier}\r\n{money}"
+            f"x-litellm-response-duration-ms: {seconds * 1000:.3f}\r\n"
+            f"x-litellm-overhead-duration-ms: {overhead * 1000:.3f}\r\n"
+            f"x-litellm-attempted-retries: {retries}\r\nx-litellm-attempted-fallbacks: {fallbacks}\r\n"
+        ).encode()
+    )
+
+
+def stream_lines(identifier: str, deployment: bytes, retries: int, fallbacks: int) -> bytes:
+    """Return the lines of a streamed answer, as far as they are known before it."""
+    return (
+        _STREAM
+        + deployment
+        + (
+            f"x-litellm-call-id: {identifier}\r\n"
+            f"x-litellm-attempted-retries: {retries}\r\nx-litellm-attempted-fallbacks: {fallbacks}\r\n"
+        ).encode()
+    )
+
+
+_STREAM = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
 
 
 def lines(headers: tuple[tuple[str, str], ...]) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 
 from headgate.core.clock import monotonic
@@ -34,18 +35,19 @@ _STREAM_LINES = (
 class Journey:
     """What is known about one request while it is served."""
 
-    __slots__ = ("deadline", "dialect", "dispatch", "exchange", "identifier", "request", "upstream_seconds")
+    upstream_seconds = 0.0
+    """Time spent waiting for upstreams; the rest of the request's time is the gateway's own."""
+    attempt_seconds = 0.0
+    """The part of it that the last attempt took."""
+    deadline = math.inf
+    """When to give up, on the monotonic clock."""
+    request: Request
+    dispatch: Dispatch[Target]
 
     def __init__(self, exchange: Exchange, dialect: Dialect) -> None:
         self.exchange = exchange
         self.dialect = dialect
         self.identifier = call_id()
-        self.upstream_seconds = 0.0
-        """Time spent waiting for upstreams; the rest of the request's time is the gateway's own."""
-        self.deadline = float("inf")
-        """When to give up, on the monotonic clock."""
-        self.request: Request
-        self.dispatch: Dispatch[Target]
 
     @property
     def remaining(self) -> float:
@@ -138,32 +140,38 @@ class Pipeline:
         try:
             response = await self._upstreams.send(upstream_request, timeouts, whole=not call.stream)
         finally:
-            journey.upstream_seconds += monotonic() - sent_at
+            journey.attempt_seconds = waited = monotonic() - sent_at
+            journey.upstream_seconds += waited
         if not 200 <= response.status < 300:
             raise provider.failure(response.status, response.headers, await response.read())
         if call.stream:
             await self._stream(journey, deployment, response, timeouts)
         else:
-            await self._answer(journey, deployment, response)
+            self._answer(journey, deployment, response)
 
-    async def _answer(self, journey: Journey, deployment: Deployment[Target], response: Response) -> None:
+    def _answer(self, journey: Journey, deployment: Deployment[Target], response: Response) -> None:
         target, call, dispatch = deployment.provider, journey.request.call, journey.dispatch
-        answer = target.provider.decode(call, response.headers, await response.read())
-        price = target.price(call.wildcard, monotonic()) if answer.usage is not None else None
-        cost = price.cost(answer.usage) if price is not None and answer.usage is not None else None
-        seconds = monotonic() - journey.exchange.received_at
-        dispatch.succeed(seconds=journey.upstream_seconds, usage=answer.usage)
-        self._counters.settle(answer.usage, cost)
-        overhead = max(seconds - journey.upstream_seconds, 0.0)
-        headers = b"".join(
-            (
-                b"content-type: %b\r\n" % answer.content_type,
-                self._lines(journey, deployment),
-                header_lines.upstream_lines(response.headers),
-                header_lines.accounting_lines(cost, seconds, overhead, dispatch.retries, dispatch.fallbacks),
-            )
+        answer = target.provider.decode(call, response.headers, response.body())
+        usage = answer.usage
+        now = monotonic()
+        cost = None
+        if usage is not None:
+            price = target.price(call.wildcard, now)
+            cost = price.cost(usage) if price is not None else None
+        dispatch.succeed(seconds=journey.attempt_seconds, usage=usage)
+        self._counters.settle(usage, cost)
+        seconds = now - journey.exchange.received_at
+        headers = header_lines.answer_lines(
+            journey.identifier,
+            answer.content_type,
+            target.header_lines,
+            cost,
+            seconds,
+            max(seconds - journey.upstream_seconds, 0.0),
+            dispatch.retries,
+            dispatch.fallbacks,
         )
-        journey.exchange.respond(200, headers, answer.body)
+        journey.exchange.respond(200, headers + header_lines.upstream_lines(response.headers), answer.body)
 
     async def _stream(
         self, journey: Journey, deployment: Deployment[Target], response: Response, timeouts: Timeouts
@@ -175,24 +183,18 @@ class Pipeline:
         started_at = monotonic()
         try:
             await relay.wait_for_first(timeouts.first_byte)
-            first = monotonic() - started_at + journey.upstream_seconds
-            headers = b"".join(
-                (
-                    _STREAM_LINES,
-                    self._lines(journey, deployment),
-                    header_lines.upstream_lines(response.headers),
-                    b"x-litellm-attempted-retries: %d\r\n" % dispatch.retries,
-                    b"x-litellm-attempted-fallbacks: %d\r\n" % dispatch.fallbacks,
-                )
+            first = monotonic() - started_at + journey.attempt_seconds
+            headers = header_lines.stream_lines(
+                journey.identifier, target.header_lines, dispatch.retries, dispatch.fallbacks
             )
-            await relay.run(200, headers)
+            await relay.run(200, headers + header_lines.upstream_lines(response.headers))
             if relay.failure is not None:
                 self._log_failure(journey, deployment, relay.failure)
                 dispatch.fail_finally(relay.failure)
                 self._counters.failures += 1
                 exchange.write(journey.dialect.stream_error(relay.failure))
             else:
-                seconds = monotonic() - started_at + journey.upstream_seconds
+                seconds = monotonic() - started_at + journey.attempt_seconds
                 dispatch.succeed(seconds=seconds, first_token_seconds=first, usage=translator.usage)
             exchange.finish()
         finally:
@@ -223,10 +225,6 @@ class Pipeline:
             first = _least(first, steering.stream_timeout, limit)
             return Timeouts(timeouts.connect, first, _least(timeouts.between, limit), timeouts.total)
         return Timeouts(timeouts.connect, _least(first, limit), timeouts.between, _least(timeouts.total, limit))
-
-    def _lines(self, journey: Journey, deployment: Deployment[Target]) -> bytes:
-        group = deployment.provider.group_line
-        return b"x-litellm-call-id: %b\r\n%b%b" % (journey.identifier.encode(), deployment.provider.header_lines, group)
 
     def _answer_failure(self, journey: Journey, error: GatewayError) -> None:
         exchange = journey.exchange

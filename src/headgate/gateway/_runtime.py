@@ -12,7 +12,7 @@ from headgate.core.clock import monotonic
 from headgate.core.errors import ConfigurationError
 from headgate.core.money import Price
 from headgate.core.provider import Operation, Provider
-from headgate.gateway._headers import deployment_lines, group_line
+from headgate.gateway._headers import deployment_lines
 from headgate.gateway._policy import routing_policy
 from headgate.governance import Authenticator
 from headgate.ledger import prices
@@ -31,14 +31,13 @@ PRICE_SECONDS = 60.0
 class Target:
     """What the gateway binds to a deployment: its provider, and what is worked out once for all its requests."""
 
-    __slots__ = ("_prices", "group_line", "header_lines", "info", "parameters", "provider", "streamed", "whole")
+    __slots__ = ("_prices", "header_lines", "info", "parameters", "provider", "streamed", "whole")
 
     def __init__(self, entry: ModelEntry, provider: Provider, router: RouterSettings) -> None:
         self.provider = provider
         self.parameters = entry.parameters.resolved()
         self.info = entry.info.model_dump(exclude_none=True)
-        self.header_lines = deployment_lines(entry.info.id, provider.api_base)
-        self.group_line = group_line(entry.model_name)
+        self.header_lines = deployment_lines(entry.info.id, provider.api_base, entry.model_name)
         timeout = entry.parameters.timeout or router.timeout
         first = entry.parameters.stream_timeout or router.stream_timeout or timeout
         self.whole = Timeouts(first_byte=timeout, total=timeout)

@@ -36,10 +36,14 @@ def is_public(address: str) -> bool:
             wrapped = ipaddress.IPv4Address(parsed.packed[-4:])
         if wrapped is not None:
             return is_public(str(wrapped))
+        # Site-local, IPv4-compatible and the local NAT64 prefix are outside it, whatever the Python version knows.
+        if parsed not in _GLOBAL_UNICAST:
+            return False
     return parsed.is_global and not parsed.is_multicast
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 class Fetcher:

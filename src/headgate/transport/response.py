@@ -187,4 +187,7 @@ class Response:
             raise protocol_broken("The upstream's compressed answer is corrupt.") from error
         if self._decompressor.unconsumed_tail:
             raise protocol_broken("The upstream's answer is larger than the configured limit.")
+        if self._decompressor.unused_data:
+            # Dropping it would cut the answer short without a sign; several gzip members are not worth their bombs.
+            raise protocol_broken("The upstream's compressed answer goes on after its end.")
         return inflated

@@ -92,8 +92,7 @@ class DirectExchange:
         if self.disconnected:
             return
         self.started = True
-        head = self._head(status, headers)
-        self._protocol.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+        self._protocol.transport.write(self._head(status, headers, b"content-length: %d\r\n\r\n" % len(body)) + body)
         self._complete()
 
     def begin(self, status: int, headers: bytes, source: Pausable | None) -> None:
@@ -103,7 +102,7 @@ class DirectExchange:
         if not self._chunked:
             self.keep_alive = False
         framing = b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
-        self._headers_out = self._head(status, headers) + framing
+        self._headers_out = self._head(status, headers, framing)
         if source is not None and self._protocol.flow.write_paused:
             source.pause()
 
@@ -137,12 +136,12 @@ class DirectExchange:
         self._protocol.tasks.discard(self.task)
         self._protocol.transport.close()
 
-    def _head(self, status: int, headers: bytes) -> bytes:
+    def _head(self, status: int, headers: bytes, framing: bytes) -> bytes:
         protocol = self._protocol
         if protocol.plane.draining:
             self.keep_alive = False
-        close = b"" if self.keep_alive else b"connection: close\r\n"
-        return b"%b%b%b%b" % (STATUS_LINE[status], protocol.default_header_lines(), headers, close)
+        lines = STATUS_LINE[status] + protocol.default_header_lines() + headers
+        return lines + framing if self.keep_alive else lines + b"connection: close\r\n" + framing
 
     def _complete(self) -> None:
         self.response_complete = True
@@ -179,6 +178,10 @@ class ServerProtocol(HttpToolsProtocol):
         """The exchange whose body is being read, None while it is an ASGI request's."""
         self.answering: DirectExchange | None = None
         """The exchange that is being answered, None while it is an ASGI request."""
+        self._worker: asyncio.Task[None] | None = None
+        self._handover: asyncio.Future[DirectExchange] | None = None
+        """Set while the worker waits for an exchange."""
+        self._next: DirectExchange | None = None
         self.state = IDLE
         self.received_at = 0.0
         self.deadline = self.loop.time() + self.deadlines.head
@@ -361,9 +364,26 @@ class ServerProtocol(HttpToolsProtocol):
         if exchange.refusal is not None:
             self._refuse(exchange)
             return
-        # Leaves the set when the exchange is over, not when the task is: a callback for that costs a turn of the loop.
-        exchange.task = task = self.loop.create_task(self.plane.handle(exchange))
-        self.tasks.add(task)
+        worker = self._worker
+        if worker is None:
+            self._worker = worker = self.loop.create_task(self._work(exchange))
+        elif self._handover is None:
+            self._next = exchange
+        else:
+            self._handover.set_result(exchange)
+            self._handover = None
+        exchange.task = worker
+        self.tasks.add(worker)
+
+    async def _work(self, exchange: DirectExchange) -> None:
+        """Answer the connection's requests one after another: waking a task costs half of making one."""
+        while True:
+            await self.plane.handle(exchange)
+            if self._next is not None:
+                exchange, self._next = self._next, None
+            else:
+                self._handover = handover = self.loop.create_future()
+                exchange = await handover
 
     def _refuse(self, exchange: DirectExchange) -> None:
         refusal = exchange.refusal
@@ -486,8 +506,8 @@ class ServerProtocol(HttpToolsProtocol):
             if exchange is not None:
                 exchange.disconnected = True
                 exchange.source = None
-                self.tasks.discard(exchange.task)
-                if exchange.task is not None and not exchange.response_complete:
-                    exchange.task.cancel()
+        if self._worker is not None:
+            self.tasks.discard(self._worker)
+            self._worker.cancel()
         self.pipeline.clear()
         super().connection_lost(exc)
