@@ -47,6 +47,8 @@ _USAGE_WANTED = msgspec.Raw(b'{"include_usage":true}')
 _MEDIA_TYPE = re.compile(rb"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:\s*;[\t\x20-\x7e]*)?")
 _JSON_TYPE = re.compile(rb"application/(?:[\w.-]+\+)?json\b", re.IGNORECASE)
 _DEMO = Base(Origin("demo", "demo", 0), "", "demo://demo")
+_DEMO_OPERATIONS = frozenset({Operation.CHAT, Operation.COMPLETION, Operation.EMBEDDING, Operation.MODERATION})
+"""What the gateway's built-in model answers."""
 
 
 class _Body(msgspec.Struct):
@@ -124,8 +126,8 @@ class OpenAIProvider:
         )
 
     def supports(self, operation: Operation) -> bool:
-        """Everything of OpenAI's own API, and rerank, which many compatible servers add."""
-        return operation in PATHS
+        """Everything of OpenAI's own API, and rerank, which many compatible servers add; the built-in model less."""
+        return operation in (_DEMO_OPERATIONS if self.name == "demo" else PATHS)
 
     def attachments(self, call: Call) -> Sequence[str]:
         """Nothing: the upstream fetches what a call links to."""
