@@ -58,8 +58,8 @@ class Routes:
             return found
         if b"/deployments/" not in path and b"/engines/" not in path:
             return None
-        text = path.decode("latin-1").removeprefix(self.root)
-        matched = _MODEL_PATH.fullmatch(text)
+        text = path.decode("latin-1")
+        matched = _MODEL_PATH.fullmatch(text, len(self.root)) if text.startswith(self.root) else None
         if matched is None:
             return None
         return Match(_BY_SUFFIX[matched["suffix"]], unquote(matched["model"]))
