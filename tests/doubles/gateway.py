@@ -12,6 +12,7 @@ import yaml
 
 from headgate.config import load_configuration, server_settings
 from headgate.gateway import Gateway, Server, bind, make_server
+from tests.doubles.http import Answer, request
 
 MASTER_KEY = "sk-test-master-key"
 
@@ -37,6 +38,20 @@ class RunningGateway:
     def url(self) -> str:
         """The base URL, without /v1."""
         return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """Ask with the master key."""
+        return request(self.port, "GET", path, headers={"authorization": f"Bearer {MASTER_KEY}", **headers})
+
+    def post(self, path: str, body: object, headers: Mapping[str, str] | None = None) -> Answer:
+        """Ask with the master key."""
+        fields = {"authorization": f"Bearer {MASTER_KEY}", **(headers or {})}
+        return request(self.port, "POST", path, body, fields)
+
+    def chat(self, model: str, headers: Mapping[str, str] | None = None, **members: object) -> Answer:
+        """Ask a model for a chat completion."""
+        body = {"model": model, "messages": [{"role": "user", "content": "hi"}], **members}
+        return self.post("/v1/chat/completions", body, headers)
 
     def __enter__(self) -> Self:
         self._thread.start()
