@@ -5,8 +5,6 @@ import gzip
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.doubles.wire import WireServer
-from tests.support import read_request, run
 
 from headgate.core.errors import Category, UpstreamError
 from headgate.core.provider import Origin, UpstreamRequest
@@ -14,6 +12,8 @@ from headgate.transport.client import Client, ClientSettings
 from headgate.transport.connection import Timeouts
 from headgate.transport.dialer import Dialer
 from headgate.transport.response import Response
+from tests.doubles.wire import WireServer
+from tests.support import read_request, run
 
 NO_LIMITS = Timeouts(connect=5.0, first_byte=10.0, between=10.0, total=10.0)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -3,12 +3,13 @@
 import asyncio
 import gzip
 import zlib
+from functools import partial
 
 import pytest
 
 from headgate.core.errors import Category, UpstreamError
 from headgate.transport.failures import connection_failed
-from headgate.transport.response import BUFFER_LIMIT, Response
+from headgate.transport.response import BUFFER_LIMIT, Response, settle
 from tests.support import run
 
 BROKEN = connection_failed("The upstream closed the connection.")
@@ -50,7 +51,7 @@ class Sink:
 def make(*, whole: bool = False, limit: int = 1_000_000) -> tuple[Response, Tap, asyncio.Future[None]]:
     waiter = asyncio.get_running_loop().create_future()
     tap = Tap()
-    return Response(tap, waiter, whole=whole, size_limit=limit), tap, waiter
+    return Response(tap, partial(settle, waiter), whole=whole, size_limit=limit), tap, waiter
 
 
 def test_the_head_is_enough_for_a_stream() -> None:

@@ -37,7 +37,10 @@ class Plane:
     def refuse(self, path: bytes, status: int, message: str) -> Refusal:
         return Refusal(status, b"content-type: text/plain\r\n", message.encode())
 
-    async def handle(self, exchange: Exchange) -> None:
+    def handle(self, exchange: Exchange) -> None:
+        exchange.spawn(self._serve(exchange))
+
+    async def _serve(self, exchange: Exchange) -> None:
         try:
             await self._handler(exchange)
         except asyncio.CancelledError:

@@ -1,8 +1,9 @@
 """The ASGI application: the control plane's routes, and the data plane for servers other than our own."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -36,10 +37,29 @@ class AsgiExchange:
         self.received_at = monotonic()
         self.started = False
         self.disconnected = False
+        self.over = False
+        """True once everything was sent, or nothing more will be."""
+        self.on_disconnect: Callable[[], None] | None = None
+        self._task: asyncio.Task[None] | None = None
         self._source: Pausable | None = None
         self._paused = False
         self._head: Message | None = None
         self._queue: asyncio.Queue[Message | None] = asyncio.Queue()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Go on in a task, which is cancelled when the client goes away."""
+        self._task = asyncio.create_task(coroutine)
+        if self.disconnected:
+            self._task.cancel()
+
+    def disconnect(self) -> None:
+        """Tell whatever answers that nobody waits for it any more."""
+        self.disconnected = True
+        if self._task is not None:
+            self._task.cancel()
+        elif self.on_disconnect is not None:
+            self.on_disconnect()
+        self.abort()
 
     def respond(self, status: int, headers: bytes, body: bytes) -> None:
         """Send a whole answer."""
@@ -82,8 +102,11 @@ class AsgiExchange:
                 self._paused = False
                 self._source.resume()
             if message["type"] == "http.response.body" and not message["more_body"]:
+                self.over = True
                 return
-        raise RuntimeError("the answer was aborted")
+        self.over = True
+        if not self.disconnected:
+            raise RuntimeError("the answer was aborted")
 
     def _put_head(self) -> None:
         self.started = True
@@ -126,15 +149,14 @@ class Application:
             exchange.respond(ticket.status, ticket.headers, ticket.body)
             await exchange.pump(send)
             return
-        serving = asyncio.create_task(self._gateway.handle(exchange))
-        leaving = asyncio.create_task(_wait_for_disconnect(receive, serving, exchange))
+        self._gateway.handle(exchange)
+        leaving = asyncio.create_task(_wait_for_disconnect(receive, exchange))
         try:
             await exchange.pump(send)
-            await serving
         finally:
-            serving.cancel()
             leaving.cancel()
-            await asyncio.gather(serving, leaving, return_exceptions=True)
+            if not exchange.over:
+                exchange.disconnect()
 
     async def _read(self, receive: Receive) -> bytes | None:
         """Return the body, or None when it is larger than the limit."""
@@ -153,13 +175,11 @@ class Application:
                 return b"".join(pieces)
 
 
-async def _wait_for_disconnect(receive: Receive, serving: "asyncio.Task[None]", exchange: AsgiExchange) -> None:
+async def _wait_for_disconnect(receive: Receive, exchange: AsgiExchange) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    if not serving.done():
-        exchange.disconnected = True
-        serving.cancel()
-        exchange.abort()
+    if not exchange.over:
+        exchange.disconnect()
 
 
 def _control_plane(gateway: Gateway) -> Starlette:

@@ -4,7 +4,6 @@ It speaks OpenAI's API for chat, completions, embeddings and moderations, so tha
 every kind of request, and it stands in for a deployment that has a `mock_response`.
 """
 
-import asyncio
 import hashlib
 import struct
 from typing import Any
@@ -28,8 +27,7 @@ class DemoUpstream:
 
     async def send(self, request: UpstreamRequest, timeouts: Timeouts, *, whole: bool) -> Response:
         """Return the answer to a request in OpenAI's API."""
-        loop = asyncio.get_running_loop()
-        response = Response(_Nothing(), loop.create_future(), whole=whole, size_limit=2**31)
+        response = Response(_Nothing(), None, whole=whole, size_limit=2**31)
         path = request.target.rpartition(b"/v1")[2] or request.target
         body: dict[str, Any] = msgspec.json.decode(request.body)
         if path.endswith(b"/chat/completions"):

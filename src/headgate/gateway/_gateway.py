@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
-from typing import Any
 
 from headgate.config import Configuration
 from headgate.core.errors import GatewayError
@@ -12,7 +10,7 @@ from headgate.core.identifiers import call_id
 from headgate.core.provider import Headers, Operation
 from headgate.dialects import dialect_of
 from headgate.gateway import _headers as header_lines
-from headgate.gateway._pipeline import Pipeline
+from headgate.gateway._journey import Journey, Services
 from headgate.gateway._routes import Match, Routes
 from headgate.gateway._runtime import build_runtime
 from headgate.gateway._upstreams import CREDENTIALS_CHECK_SECONDS, Upstreams, refresh_credentials
@@ -34,13 +32,13 @@ class Gateway:
         self.body_limit = configuration.general.max_request_bytes
         self.draining = False
         self.upstreams: Upstreams
-        self._pipeline: Pipeline
+        self._services: Services
         self._refresher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Make what belongs to the running event loop."""
         self.upstreams = Upstreams(self.runtime.configuration)
-        self._pipeline = Pipeline(lambda: self.runtime, self.upstreams, self.counters)
+        self._services = Services(lambda: self.runtime, self.upstreams, self.counters)
         self._refresher = asyncio.create_task(self._keep_credentials_fresh())
 
     async def stop(self) -> None:
@@ -78,11 +76,11 @@ class Gateway:
         kind = "invalid_request_error" if status < 500 else "internal_server_error"
         return self._refusal(path, GatewayError(message, status=status, kind=kind))
 
-    def handle(self, exchange: Exchange) -> Coroutine[Any, Any, None]:
-        """Answer a request of the data plane. Cancelled when the client goes away."""
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a request of the data plane."""
         match = self.routes.match(exchange.path)
         assert match is not None  # noqa: S101 - `serves` has said so
-        return self._pipeline.handle(exchange, match)
+        Journey(self._services, exchange, match).begin()
 
     def _refusal(self, path: bytes, error: GatewayError) -> Refusal:
         match = self.routes.match(path) or Match(Operation.CHAT)

@@ -46,7 +46,10 @@ def upstream_lines(headers: Headers) -> bytes:
             if name.startswith(b"x-ratelimit-"):
                 parts += (name, b": ", value, _END)
     joined = b"".join(parts)
-    return joined if len(joined) <= _BYTE_LIMIT else joined[: joined.rfind(_END, 0, _BYTE_LIMIT) + 2]
+    if len(joined) <= _BYTE_LIMIT:
+        return joined
+    end = joined.rfind(_END, 0, _BYTE_LIMIT)
+    return b"" if end < 0 else joined[: end + len(_END)]
 
 
 _END = b"\r\n"
@@ -101,6 +104,14 @@ def stream_lines(identifier: str, deployment: bytes, retries: int, fallbacks: in
 
 
 _STREAM = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
+
+
+def error_lines(identifier: str, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """Return the lines of an error's answer."""
+    return (
+        b"content-type: application/json\r\nx-litellm-call-id: %b\r\nx-litellm-version: %b\r\n"
+        % (identifier.encode(), COMPATIBLE_WITH.encode())
+    ) + lines(headers)
 
 
 def lines(headers: tuple[tuple[str, str], ...]) -> bytes:

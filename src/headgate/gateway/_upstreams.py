@@ -14,7 +14,7 @@ from headgate.transport.client import Client
 from headgate.transport.connection import Timeouts
 from headgate.transport.dialer import Dialer, Resolver
 from headgate.transport.fetch import Fetcher
-from headgate.transport.response import Response
+from headgate.transport.response import Notify, Response
 
 log = logging.getLogger("headgate.gateway")
 
@@ -31,6 +31,10 @@ class Upstreams:
         self._client = Client(Dialer(verify=verify, environ=configuration.environ, resolver=Resolver(family=family)))
         self._demo = DemoUpstream()
         self._fetcher: Fetcher | None = None
+
+    def start(self, request: UpstreamRequest, timeouts: Timeouts, notify: Notify) -> Response | None:
+        """Send a request if that can be done at once; see `Client.start`."""
+        return self._client.start(request, timeouts, notify)
 
     def send(self, request: UpstreamRequest, timeouts: Timeouts, *, whole: bool) -> Coroutine[Any, Any, Response]:
         """Send a request; see `Client.send`."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -10,7 +11,7 @@ from headgate.core.provider import Origin, UpstreamRequest
 from headgate.transport.connection import Connection, StaleConnectionError, Timeouts
 from headgate.transport.dialer import Dialer
 from headgate.transport.failures import busy, connection_failed
-from headgate.transport.response import Response
+from headgate.transport.response import Notify, Response, settle
 
 SWEEP_SECONDS = 0.05
 """How often deadlines are looked at: one timer for all connections instead of several per request."""
@@ -44,32 +45,29 @@ class Client:
         self._loop = asyncio.get_running_loop()
         self._sweeper: asyncio.TimerHandle | None = None
 
+    def start(self, request: UpstreamRequest, timeouts: Timeouts, notify: Notify) -> Response | None:
+        """Send a request over an idle connection and return its response; None, with nothing sent, without one.
+
+        `notify` is told once when the whole answer has arrived, or the `UpstreamError` or `StaleConnectionError` that
+        ended it; never before this returns.
+        """
+        pool = self._pools.get(request.origin)
+        connection = pool.take() if pool is not None else None
+        if pool is None or connection is None:
+            return None
+        return self._start(connection, pool.message(request), timeouts, notify, whole=True)
+
     async def send(self, request: UpstreamRequest, timeouts: Timeouts, *, whole: bool) -> Response:
         """Send a request; return its response once the head, or with `whole` all of it, has arrived.
 
         Raises `UpstreamError`. Cancelling the call closes the connection.
         """
-        pool = self._pools.get(request.origin)
-        if pool is None:
-            pool = self._add_pool(request.origin)
-        body = request.body
-        data = b"%b %b%bContent-Length: %d\r\n\r\n%b" % (
-            request.method,
-            pool.target(request.target),
-            request.headers,
-            len(body),
-            body,
-        )
-        limit = self._settings.response_limit
+        pool = self._pools.get(request.origin) or self._add_pool(request.origin)
+        data = pool.message(request)
         for _ in range(STALE_ATTEMPTS):
-            connection = pool.take()
-            if connection is None:
-                connection = await pool.wait(timeouts.connect)
-            waiter = connection.start(data, timeouts, whole=whole, size_limit=limit)
-            response = connection.response
-            self._busy.add(connection)
-            if self._sweeper is None:
-                self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+            connection = pool.take() or await pool.wait(timeouts.connect)
+            waiter = self._loop.create_future()
+            response = self._start(connection, data, timeouts, partial(settle, waiter), whole=whole)
             try:
                 await waiter
             except StaleConnectionError:
@@ -81,6 +79,14 @@ class Client:
                 raise
             return response
         raise connection_failed("The upstream closed the connection before it answered.")
+
+    def _start(
+        self, connection: Connection, data: bytes, timeouts: Timeouts, notify: Notify, *, whole: bool
+    ) -> Response:
+        self._busy.add(connection)
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+        return connection.start(data, timeouts, notify, whole=whole, size_limit=self._settings.response_limit)
 
     async def close(self) -> None:
         """Close every connection; requests under way fail."""
@@ -135,13 +141,26 @@ class Pool:
         """How many connections there are, those being opened included."""
         return len(self._connections) + self._dialing
 
-    def target(self, target: bytes) -> bytes:
-        """Return the rest of the request line and the header lines that are the transport's."""
-        return self._prefix + target + self._suffix
+    def message(self, request: UpstreamRequest) -> bytes:
+        """Return a request as it goes over the wire."""
+        body = request.body
+        return b"%b %b%b%b%bContent-Length: %d\r\n\r\n%b" % (
+            request.method,
+            self._prefix,
+            request.target,
+            self._suffix,
+            request.headers,
+            len(body),
+            body,
+        )
 
     def take(self) -> Connection | None:
         """Return an idle connection, or None."""
-        return self.idle.pop() if self.idle else None
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.usable:
+                return connection
+        return None
 
     async def wait(self, timeout: float) -> Connection:
         """Open a connection, or wait for one where no more may be opened. Raises `UpstreamError`."""

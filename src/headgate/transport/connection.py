@@ -9,7 +9,7 @@ import msgspec
 
 from headgate.core.errors import UpstreamError
 from headgate.transport.failures import connection_failed, protocol_broken, timed_out
-from headgate.transport.response import Response
+from headgate.transport.response import Notify, Response
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of an upstream's status line and header fields, at most."""
@@ -59,14 +59,14 @@ class Connection(asyncio.Protocol):
 
     # -- use -----------------------------------------------------------------------------------------------------
 
-    def start(self, data: bytes, timeouts: Timeouts, *, whole: bool, size_limit: int) -> asyncio.Future[None]:
-        """Send a request. The returned future is done when the head, or with `whole` the body, has arrived.
+    def start(self, data: bytes, timeouts: Timeouts, notify: Notify, *, whole: bool, size_limit: int) -> Response:
+        """Send a request. `notify` is told when the head, or with `whole` the body, has arrived.
 
-        It fails with `UpstreamError`, or with `StaleConnectionError` when sending again on a new connection is safe.
+        It is told an `UpstreamError` when that fails, or a `StaleConnectionError` when sending the request again on a
+        new connection is safe; never before this returns.
         """
         assert self._transport is not None  # noqa: S101 - the pool hands out connected ones only
-        waiter = self._loop.create_future()
-        self._response = Response(self, waiter, whole=whole, size_limit=size_limit)
+        self._response = response = Response(self, notify, whole=whole, size_limit=size_limit)
         self._head: list[tuple[bytes, bytes]] = []
         self._pieces: list[bytes] = []
         self._encoding = b""
@@ -79,13 +79,12 @@ class Connection(asyncio.Protocol):
         first = now + timeouts.first_byte if timeouts.first_byte is not None else never
         self.deadline = min(first, self._expires)
         self._transport.write(data)
-        return waiter
+        return response
 
     @property
-    def response(self) -> Response:
-        """The response of the request that is under way."""
-        assert self._response is not None  # noqa: S101 - asked between start and end only
-        return self._response
+    def usable(self) -> bool:
+        """False once the connection is closed or closing."""
+        return self._transport is not None and not self._transport.is_closing()
 
     def expire(self) -> None:
         """Fail the request: its deadline has passed."""

@@ -1,6 +1,6 @@
 """A data-plane request and the way to answer it, whatever server it came through."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import msgspec
@@ -42,6 +42,11 @@ class Exchange(Protocol):
     started: bool
     """True once anything of the answer was sent."""
     disconnected: bool
+    on_disconnect: Callable[[], None] | None
+    """Called once when the client goes away before the answer is over, unless a task was spawned."""
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Go on in a task, which is cancelled when the client goes away."""
 
     def respond(self, status: int, headers: bytes, body: bytes) -> None:
         """Send a whole answer."""
@@ -84,5 +89,5 @@ class DataPlane(Protocol):
     def refuse(self, path: bytes, status: int, message: str) -> Refusal:
         """Word a refusal of the transport's own in the dialect of the path."""
 
-    def handle(self, exchange: Exchange) -> Coroutine[Any, Any, None]:
-        """Answer a request. Cancelled when the client goes away."""
+    def handle(self, exchange: Exchange) -> None:
+        """Begin to answer a request; the answer may come later. Never raises."""

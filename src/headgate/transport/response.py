@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from headgate.core.errors import UpstreamError
@@ -10,6 +11,8 @@ from headgate.transport.failures import protocol_broken
 
 OnData = Callable[[bytes], None]
 OnEnd = Callable[[UpstreamError | None], None]
+Notify = Callable[[Exception | None], None]
+"""Told once that what was waited for has arrived, or why it never will."""
 
 BUFFER_LIMIT = 256 * 1024
 """Bytes held for a stream that nobody relays yet, before the upstream is made to wait."""
@@ -17,6 +20,15 @@ BUFFER_LIMIT = 256 * 1024
 
 def _drop(data: bytes) -> None:
     """Take data that nobody wants."""
+
+
+def settle(waiter: "asyncio.Future[None]", error: Exception | None) -> None:
+    """Let a future tell whoever awaits it; it may have been cancelled meanwhile."""
+    if not waiter.done():
+        if error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(error)
 
 
 class Source(Protocol):
@@ -42,36 +54,22 @@ class Response:
     `put_data` and `put_end`. `size_limit` bounds a body that is read whole, after decompression, in bytes.
     """
 
-    __slots__ = (
-        "_decompressor",
-        "_ended",
-        "_error",
-        "_on_data",
-        "_on_end",
-        "_pieces",
-        "_size",
-        "_size_limit",
-        "_source",
-        "_waiter",
-        "_waits_for_end",
-        "headers",
-        "status",
-    )
+    # Defaults live on the class: most answers never change them.
+    status = 0
+    _size = 0
+    _ended = False
+    _error: UpstreamError | None = None
+    _on_data: OnData | None = None
+    _on_end: OnEnd | None = None
+    _decompressor: "zlib._Decompress | None" = None
 
-    def __init__(self, source: Source, waiter: asyncio.Future[None], *, whole: bool, size_limit: int) -> None:
-        self.status = 0
+    def __init__(self, source: Source, notify: Notify | None, *, whole: bool, size_limit: int) -> None:
         self.headers: list[tuple[bytes, bytes]] = []
         self._source = source
-        self._waiter: asyncio.Future[None] | None = waiter
+        self._notify = notify
         self._waits_for_end = whole
         self._size_limit = size_limit
         self._pieces: list[bytes] = []
-        self._size = 0
-        self._ended = False
-        self._error: UpstreamError | None = None
-        self._on_data: OnData | None = None
-        self._on_end: OnEnd | None = None
-        self._decompressor: zlib._Decompress | None = None
 
     def body(self) -> bytes:
         """Return the body of an answer that has arrived as a whole."""
@@ -82,9 +80,10 @@ class Response:
         """Return the whole body. Raises `UpstreamError` when it broke off or is too large."""
         if not self._ended:
             self._waits_for_end = True
-            self._waiter = asyncio.get_running_loop().create_future()
+            waiter = asyncio.get_running_loop().create_future()
+            self._notify = partial(settle, waiter)
             self._source.resume()
-            await self._waiter
+            await waiter
         if self._error is not None:
             raise self._error
         return self.body()
@@ -115,7 +114,7 @@ class Response:
 
     def abort(self) -> None:
         """Give the answer up and close the connection it comes from, unless it has ended already."""
-        self._on_data = self._on_end = None
+        self._on_data = self._on_end = self._notify = None
         if not self._ended:
             self._ended = True
             self._source.abort()
@@ -157,7 +156,9 @@ class Response:
             return
         if error is None and self._decompressor is not None and not self._decompressor.eof:
             error = protocol_broken("The upstream's compressed answer broke off.")
-        self._ended, self._error = True, error
+        self._ended = True
+        if error is not None:
+            self._error = error
         self._wake()
         if self._on_end is not None:
             on_end, self._on_end = self._on_end, None
@@ -166,17 +167,14 @@ class Response:
     def reject(self, error: Exception) -> None:
         """Fail the wait for the head with an error of the transport's own, before anything arrived."""
         self._ended = True
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_exception(error)
+        notify, self._notify = self._notify, None
+        if notify is not None:
+            notify(error)
 
     def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            if self._error is not None:
-                waiter.set_exception(self._error)
-            else:
-                waiter.set_result(None)
+        notify, self._notify = self._notify, None
+        if notify is not None:
+            notify(self._error)
 
     def _decompress(self, data: bytes) -> bytes:
         assert self._decompressor is not None  # noqa: S101 - checked by the caller

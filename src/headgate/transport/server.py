@@ -7,6 +7,7 @@ pipeline.
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final
 
 import httptools
@@ -71,6 +72,7 @@ class DirectExchange:
     refusal: Refusal | None = None
     ticket: object = None
     task: asyncio.Task[None] | None = None
+    on_disconnect: Callable[[], None] | None = None
     source: Pausable | None = None
     started = False
     response_complete = False
@@ -86,6 +88,25 @@ class DirectExchange:
         self.expect_continue = protocol.expect_100_continue
         self.keep_alive = keep_alive
         self.pieces: list[bytes] = []
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Go on in a task, which is cancelled when the client goes away."""
+        self.task = task = self._protocol.loop.create_task(coroutine)
+        self._protocol.tasks.add(task)
+        task.add_done_callback(self._protocol.tasks.discard)
+        if self.disconnected:
+            task.cancel()
+
+    def disconnect(self) -> None:
+        """Tell whatever answers that nobody waits for it any more."""
+        self.disconnected = True
+        self.source = None
+        if self.response_complete:
+            return
+        if self.task is not None:
+            self.task.cancel()
+        elif self.on_disconnect is not None:
+            self.on_disconnect()
 
     def respond(self, status: int, headers: bytes, body: bytes) -> None:
         """Send a whole answer."""
@@ -133,7 +154,6 @@ class DirectExchange:
         self.response_complete = True
         self.source = None
         self._headers_out = b""
-        self._protocol.tasks.discard(self.task)
         self._protocol.transport.close()
 
     def _head(self, status: int, headers: bytes, framing: bytes) -> bytes:
@@ -147,7 +167,6 @@ class DirectExchange:
         self.response_complete = True
         self.source = None
         protocol = self._protocol
-        protocol.tasks.discard(self.task)
         if not self.complete:
             protocol.linger()
         elif not self.keep_alive:
@@ -178,10 +197,6 @@ class ServerProtocol(HttpToolsProtocol):
         """The exchange whose body is being read, None while it is an ASGI request's."""
         self.answering: DirectExchange | None = None
         """The exchange that is being answered, None while it is an ASGI request."""
-        self._worker: asyncio.Task[None] | None = None
-        self._handover: asyncio.Future[DirectExchange] | None = None
-        """Set while the worker waits for an exchange."""
-        self._next: DirectExchange | None = None
         self.state = IDLE
         self.received_at = 0.0
         self.deadline = self.loop.time() + self.deadlines.head
@@ -364,26 +379,7 @@ class ServerProtocol(HttpToolsProtocol):
         if exchange.refusal is not None:
             self._refuse(exchange)
             return
-        worker = self._worker
-        if worker is None:
-            self._worker = worker = self.loop.create_task(self._work(exchange))
-        elif self._handover is None:
-            self._next = exchange
-        else:
-            self._handover.set_result(exchange)
-            self._handover = None
-        exchange.task = worker
-        self.tasks.add(worker)
-
-    async def _work(self, exchange: DirectExchange) -> None:
-        """Answer the connection's requests one after another: waking a task costs half of making one."""
-        while True:
-            await self.plane.handle(exchange)
-            if self._next is not None:
-                exchange, self._next = self._next, None
-            else:
-                self._handover = handover = self.loop.create_future()
-                exchange = await handover
+        self.plane.handle(exchange)
 
     def _refuse(self, exchange: DirectExchange) -> None:
         refusal = exchange.refusal
@@ -503,11 +499,7 @@ class ServerProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel what was being answered: nobody waits for it any more."""
         for exchange in (self.parsed, self.answering):
-            if exchange is not None:
-                exchange.disconnected = True
-                exchange.source = None
-        if self._worker is not None:
-            self.tasks.discard(self._worker)
-            self._worker.cancel()
+            if exchange is not None and not exchange.disconnected:
+                exchange.disconnect()
         self.pipeline.clear()
         super().connection_lost(exc)
