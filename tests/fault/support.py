@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.doubles.gateway import MASTER_KEY, RunningGateway
+from tests.fault.upstream import Fault
 from tests.support import read_response
 
 CHAT = "/v1/chat/completions"
@@ -114,3 +115,32 @@ async def get(port: int, path: str) -> Reply:
     return await send(
         port, f"GET {path} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {MASTER_KEY}\r\n\r\n".encode()
     )
+
+
+def check(reply: Reply, fault: Fault, token: str, *, stream: bool) -> None:
+    """Check one answer against what its fault must come to."""
+    assert reply.status == fault.status, reply.body
+    assert len(reply.headers["x-litellm-call-id"]) >= 32
+    assert b"internal-host" not in reply.body
+    if not stream:
+        if fault.whole:
+            assert json.loads(reply.body)["choices"][0]["message"]["content"] == token
+        else:
+            assert reply.error["message"]
+        return
+    if reply.status != 200:
+        assert reply.error["message"]
+        return
+    events = reply.events
+    if fault.whole:
+        assert events[-1] == b"[DONE]"
+        assert said(events[:-1]) == token
+    else:
+        assert b"[DONE]" not in events
+        assert json.loads(events[-1])["error"]["code"] in ("500", "502", "504")
+        assert token.startswith(said(events[:-1]))
+
+
+def said(events: list[bytes]) -> str:
+    """Return the text of a stream's events."""
+    return "".join(json.loads(event)["choices"][0]["delta"].get("content") or "" for event in events)

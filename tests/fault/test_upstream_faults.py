@@ -9,41 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.wire import WireServer
-from tests.fault.support import IMPATIENT, Caller, Reply, ask, calling, chat, deployment, post, running
+from tests.fault.support import IMPATIENT, Caller, Reply, ask, calling, chat, check, deployment, post, running
 from tests.fault.upstream import STREAM as STREAM_HEAD
-from tests.fault.upstream import STREAMED, WHOLE, Fault, chunk, chunked, misbehave, reset
+from tests.fault.upstream import STREAMED, WHOLE, chunk, chunked, misbehave, reset
 from tests.support import read_chunked, read_head, read_request, run
 
 CASES = [(False, name) for name in WHOLE] + [(True, name) for name in STREAMED]
-
-
-def check(reply: Reply, fault: Fault, token: str, *, stream: bool) -> None:
-    """Check one answer against what its fault must come to."""
-    assert reply.status == fault.status, reply.body
-    assert len(reply.headers["x-litellm-call-id"]) >= 32
-    assert b"internal-host" not in reply.body
-    if not stream:
-        if fault.whole:
-            assert json.loads(reply.body)["choices"][0]["message"]["content"] == token
-        else:
-            assert reply.error["message"]
-        return
-    if reply.status != 200:
-        assert reply.error["message"]
-        return
-    events = reply.events
-    if fault.whole:
-        assert events[-1] == b"[DONE]"
-        assert said(events[:-1]) == token
-    else:
-        assert b"[DONE]" not in events
-        assert json.loads(events[-1])["error"]["code"] in ("500", "502", "504")
-        assert token.startswith(said(events[:-1]))
-
-
-def said(events: list[bytes]) -> str:
-    """Return the text of a stream's events."""
-    return "".join(json.loads(event)["choices"][0]["delta"].get("content") or "" for event in events)
 
 
 async def provoke(caller: Caller, name: str, token: str, *, stream: bool) -> None:
