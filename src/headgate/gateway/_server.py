@@ -30,6 +30,8 @@ BACKLOG = 2048
 RESTART_SECONDS = 1.0
 """A worker that dies sooner than this after its start is not replaced at once, so that a crash is not a busy loop."""
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 Load = Callable[[], Configuration]
 
 
@@ -186,14 +188,22 @@ class Supervisor:
         return 0 if self._stopping else 1
 
     def _start(self) -> None:
-        process = self._context.Process(target=self._run_worker)
-        process.start()
-        assert process.pid is not None  # noqa: S101 - it has been started
-        self._workers[process.pid] = (process, time.monotonic())
+        # A signal waits until the worker is known, or it would miss a worker that is being started.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            if self._stopping:
+                return
+            process = self._context.Process(target=self._run_worker)
+            process.start()
+            assert process.pid is not None  # noqa: S101 - it has been started
+            self._workers[process.pid] = (process, time.monotonic())
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
     def _run_worker(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os._exit(self._work())
 
     def _replace(self, process: multiprocessing.process.BaseProcess) -> None:
