@@ -87,9 +87,11 @@ async def _probe(gateway: Gateway, deployment: Deployment[Target], slots: asynci
     """Send the cheapest request to a deployment; return what it is, with `error` when it did not answer."""
     provider = deployment.provider.provider
     result: dict[str, Any] = {"model": deployment.model, "model_id": deployment.id, "api_base": provider.api_base}
-    mode = str(deployment.provider.info.get("mode") or "chat")
-    if mode not in _PROBES or "*" in provider.model:
-        return {**result, "skipped": f"a {'wildcard' if '*' in provider.model else mode} deployment is not probed"}
+    mode = deployment.provider.mode
+    if "*" in provider.model:
+        return {**result, "skipped": "a wildcard names no model to probe"}
+    if mode not in _PROBES:
+        return {**result, "skipped": f"deployments of mode {mode} are not probed"}
     operation, members = _PROBES[mode]
     body = msgspec.json.encode({"model": deployment.group, **members})
     call = Call(operation, deployment.group, decode_object(body), body)

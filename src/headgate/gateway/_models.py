@@ -104,7 +104,7 @@ def _facts(deployment: Deployment[Target]) -> dict[str, Any]:
         "cache_creation_input_token_cost": price.cache_write if price else None,
     }
     return {
-        "mode": "chat",
+        "mode": target.mode,
         "max_input_tokens": known.max_input_tokens,
         **{name: None if pico is None else pico / PICO_PER_DOLLAR for name, pico in dollars.items()},
     }

@@ -31,12 +31,15 @@ PRICE_SECONDS = 60.0
 class Target:
     """What the gateway binds to a deployment: its provider, and what is worked out once for all its requests."""
 
-    __slots__ = ("_prices", "header_lines", "info", "parameters", "provider", "streamed", "whole")
+    __slots__ = ("_prices", "header_lines", "info", "mode", "parameters", "provider", "streamed", "whole")
 
     def __init__(self, entry: ModelEntry, provider: Provider, router: RouterSettings) -> None:
         self.provider = provider
         self.parameters = entry.parameters.resolved()
         self.info = entry.info.model_dump(exclude_none=True)
+        # Every provider has "embed" in the names of its embedding models; for the rest `model_info` tells.
+        self.mode: str = self.info.get("mode") or ("embedding" if "embed" in provider.model else "chat")
+        """What the deployment is for: `model_info.mode`, or what the model's name tells."""
         self.header_lines = deployment_lines(entry.info.id, provider.api_base, entry.model_name)
         timeout = entry.parameters.timeout or router.timeout
         first = entry.parameters.stream_timeout or router.stream_timeout or timeout

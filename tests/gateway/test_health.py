@@ -1,0 +1,82 @@
+import socket
+
+import pytest
+
+from tests.doubles.http import request
+from tests.doubles.openai_upstream import OpenAIUpstream
+from tests.gateway.conftest import Serve
+from tests.gateway.support import demo, entry
+
+
+def test_deployments_are_told_apart(serve: Serve, upstream: OpenAIUpstream) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    gateway = serve(
+        [
+            entry("good", upstream, identifier="good"),
+            demo(),
+            {**entry("vectors", upstream), "model_info": {"mode": "embedding"}},
+            entry("more-vectors", upstream, "text-embedding-3-small"),
+            entry("m401", upstream, identifier="bad"),
+            entry("gone", nobody, identifier="gone"),
+        ]
+    )
+    asked = len(upstream.requests)
+    health = gateway.get("/health").json()
+    assert (health["healthy_count"], health["unhealthy_count"]) == (4, 2)
+    assert health["healthy_endpoints"][0] == {"model": "good", "model_id": "good", "api_base": upstream.api_base}
+    bad, gone = health["unhealthy_endpoints"]
+    assert (bad["model_id"], bad["error_category"]) == ("bad", "authentication")
+    assert (gone["model_id"], gone["error_category"]) == ("gone", "connection")
+    paths = sorted(path for path, _, _ in upstream.requests[asked:])
+    assert paths == ["/v1/chat/completions", "/v1/chat/completions", "/v1/embeddings", "/v1/embeddings"]
+
+
+@pytest.mark.parametrize(("query", "found"), [("model=a", ["a1", "a2"]), ("model_id=b1", ["b1"]), ("model=no", [])])
+def test_a_part_of_the_deployments(serve: Serve, upstream: OpenAIUpstream, query: str, found: list[str]) -> None:
+    models = [entry(name[0], upstream, "gpt", identifier=name) for name in ("a1", "a2", "b1")]
+    health = serve(models).get(f"/health?{query}").json()
+    assert [one["model_id"] for one in health["healthy_endpoints"]] == found
+
+
+def test_what_costs_much_or_names_no_model_is_not_probed(serve: Serve, upstream: OpenAIUpstream) -> None:
+    image = {**entry("images", upstream), "model_info": {"mode": "image_generation"}}
+    gateway = serve([image, entry("any/*", upstream, "*")])
+    asked = len(upstream.requests)
+    health = gateway.get("/health").json()
+    assert [one["skipped"] for one in health["healthy_endpoints"]] == [
+        "deployments of mode image_generation are not probed",
+        "a wildcard names no model to probe",
+    ]
+    assert len(upstream.requests) == asked
+
+
+def test_a_probe_does_not_cool_a_deployment_down(serve: Serve, upstream: OpenAIUpstream) -> None:
+    gateway = serve([entry("m401", upstream)])
+    assert gateway.get("/health").json()["unhealthy_count"] == 1
+    assert gateway.chat("m401").status == 401
+
+
+def test_only_the_probes_of_orchestrators_need_no_key(serve: Serve) -> None:
+    gateway = serve([demo()])
+    statuses = {
+        path: request(gateway.port, "GET", path).status
+        for path in ("/health/liveliness", "/health/liveness", "/health/readiness", "/health", "/health/backlog")
+    }
+    assert list(statuses.values()) == [200, 200, 200, 401, 401]
+
+
+def test_a_gateway_that_stops_is_alive_but_not_ready(serve: Serve) -> None:
+    gateway = serve([demo()])
+    assert gateway.get("/health/readiness").json()["status"] == "healthy"
+    gateway.gateway.draining = True
+    ready = gateway.get("/health/readiness")
+    assert (ready.status, ready.json()["status"]) == (503, "shutting down")
+    assert gateway.get("/health/liveliness").status == 200
+    # What comes all the same is served, on a connection that then closes.
+    answer = gateway.chat("demo")
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
+
+
+def test_the_backlog_is_what_is_under_way(serve: Serve) -> None:
+    assert serve([demo()]).get("/health/backlog").json() == {"in_flight_requests": 0}
