@@ -54,6 +54,8 @@ class OpenAIUpstream:
         self.requests: list[tuple[str, dict[str, str], Any]] = []
         """Path, header fields and body of each request; the body is decoded where it is JSON."""
         self.port = 0
+        self.asked = threading.Event()
+        """Set when a request has arrived."""
         self.left = threading.Event()
         """Set when a client went away in the middle of a `held` stream."""
         self._loop = asyncio.new_event_loop()
@@ -119,6 +121,7 @@ class OpenAIUpstream:
         fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:] if line)}
         asked = json.loads(body) if fields.get("content-type") == "application/json" else body
         self.requests.append((path, fields, asked))
+        self.asked.set()
         model = asked.get("model", "") if isinstance(asked, dict) else ""
         for mark, (status, error) in _ERRORS.items():
             if mark in model or (mark == "500" and model == "flaky" and self._asked("flaky") % 2):

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -140,7 +140,10 @@ class Application:
     async def _serve(self, scope: Scope, path: bytes, receive: Receive, send: Send) -> None:
         headers: Headers = scope["headers"]
         ticket = self._gateway.admit(scope["method"].encode("latin-1"), path, headers)
-        body = b"" if isinstance(ticket, Refusal) else await self._read(receive)
+        try:
+            body = b"" if isinstance(ticket, Refusal) else await self._read(receive)
+        except ClientDisconnect:
+            return
         if body is None:
             limit = f"The request body is too large; the limit is {self._gateway.body_limit / 1048576:g} MB."
             ticket = self._gateway.refuse(path, 413, limit)
@@ -159,13 +162,13 @@ class Application:
                 exchange.disconnect()
 
     async def _read(self, receive: Receive) -> bytes | None:
-        """Return the body, or None when it is larger than the limit."""
+        """Return the body, or None when it is larger than the limit. Raises `ClientDisconnect`."""
         pieces: list[bytes] = []
         size = 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise asyncio.CancelledError
+                raise ClientDisconnect
             piece = message.get("body", b"")
             size += len(piece)
             if size > self._gateway.body_limit:
