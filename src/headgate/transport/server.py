@@ -25,6 +25,8 @@ PIPELINE_LIMIT = 8
 """Requests that may wait behind the one being answered; further ones are not read and the connection closes."""
 LINGER_SECONDS = 2.0
 """How long a connection that was refused in the middle of a body is read on, so that the client sees the answer."""
+OVERHEAD_LIMIT = 64 * 1024
+"""Bytes in a row, at most, that are none of a body: trailers, chunk extensions, a pipelined request's header."""
 DISCARD_LIMIT = 64 * 1024
 """A refused body of at most this many bytes is read and dropped, and the connection stays usable."""
 
@@ -170,7 +172,7 @@ class DirectExchange:
         if not self.complete:
             protocol.linger()
         elif not self.keep_alive:
-            protocol.transport.close()
+            protocol.close()
         protocol.on_response_complete()
 
 
@@ -205,6 +207,8 @@ class ServerProtocol(HttpToolsProtocol):
         self._length = 0
         self._body_deadline = 0.0
         self._paused_at: float | None = None
+        self._overhead = 0
+        self._half_head = False
         self._ignoring = False
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -212,7 +216,7 @@ class ServerProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
         before = self.state
-        if before == LINGER:
+        if before == LINGER or self._ignoring:
             return
         if before == IDLE:
             self.received_at = monotonic()
@@ -225,9 +229,12 @@ class ServerProtocol(HttpToolsProtocol):
                 else:
                     self.parser.feed_data(data)
             else:
+                self._overhead += len(data)
                 self.parser.feed_data(data)
+                if self._overhead > OVERHEAD_LIMIT:
+                    self._reject(431, "The request's header or trailer is too large.")
         except httptools.HttpParserUpgrade:
-            self._reject(400, "This server does not switch protocols.")
+            self._ignore_upgrade()
         except httptools.HttpParserError:
             self._reject(400, "Invalid HTTP request received.")
         after = self.state
@@ -242,6 +249,15 @@ class ServerProtocol(HttpToolsProtocol):
             self._reject(431, "The request header is too large.")
         elif self.state != LINGER and self.parser is not None:
             self.parser.feed_data(data[room:])
+
+    def _ignore_upgrade(self) -> None:
+        """Answer in this protocol, as RFC 9110, section 7.8 allows; what follows the request may be another one."""
+        if self.state == LINGER or self._ignoring:
+            return
+        self._ignoring = True
+        self.cycle.keep_alive = False
+        if self.cycle.response_complete:
+            self.transport.close()
 
     def _set_read_deadline(self, before: int, after: int) -> None:
         now = self.loop.time()
@@ -261,7 +277,9 @@ class ServerProtocol(HttpToolsProtocol):
         self._length = 0
         if self.state != ANSWER:
             self.state = HEAD
-        elif self.received_at == 0.0 or self.pipeline:
+            return
+        self._half_head = True
+        if self.received_at == 0.0 or self.pipeline:
             self.received_at = monotonic()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -279,10 +297,15 @@ class ServerProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start an exchange for a data-plane request, and uvicorn's own cycle for every other."""
+        self._half_head = False
         if self._ignoring or self.state == LINGER:
             return
         if self._hosts != 1:
             self._reject(400, "A request needs exactly one Host header field.")
+            return
+        if self.parser.should_upgrade() and self._has_body():
+            # The parser takes the body for the other protocol's first bytes.
+            self._reject(400, "This server does not switch protocols; send the request without an Upgrade field.")
             return
         if len(self.pipeline) >= PIPELINE_LIMIT:
             self._ignoring = True
@@ -300,6 +323,9 @@ class ServerProtocol(HttpToolsProtocol):
         self.url, self.headers, self.expect_100_continue = url, headers, expects
         self.scope["headers"] = headers
         super().on_headers_complete()
+
+    def _has_body(self) -> bool:
+        return self._length > 0 or any(name == b"transfer-encoding" for name, _ in self.headers)
 
     def _begin_exchange(self, method: bytes, path: bytes, query: bytes) -> None:
         http10 = self.parser.get_http_version() != "1.1"
@@ -336,6 +362,7 @@ class ServerProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Collect a piece of the body, up to the limit."""
+        self._overhead = 0
         if self._ignoring or self.state == LINGER:
             return
         exchange = self.parsed
@@ -358,6 +385,7 @@ class ServerProtocol(HttpToolsProtocol):
         if self._ignoring or self.state == LINGER:
             return
         self.state = ANSWER
+        self._overhead = 0
         exchange = self.parsed
         if exchange is None:
             super().on_message_complete()
@@ -412,8 +440,9 @@ class ServerProtocol(HttpToolsProtocol):
             self._rest()
 
     def _rest(self) -> None:
-        self.state = IDLE
-        self.deadline = self.loop.time() + self.deadlines.keep_alive
+        self._head_bytes = self._overhead
+        self.state = HEAD if self._half_head else IDLE
+        self.deadline = self.loop.time() + (self.deadlines.head if self._half_head else self.deadlines.keep_alive)
 
     def _reject(self, status: int, message: str) -> None:
         """Answer what is not a usable request, and close."""
@@ -443,6 +472,11 @@ class ServerProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""
         self._reject(400, msg)
+
+    def close(self) -> None:
+        """Close after what has been written; requests that were sent behind are not looked at."""
+        self._ignoring = True
+        self.transport.close()
 
     def linger(self) -> None:
         """Read on for a moment without looking, so that closing does not destroy the answer on its way."""
