@@ -1,8 +1,10 @@
 """`headgate serve`: from settings to a running gateway, or a list of what is in the way."""
 
+import json
 import logging
 import os
 import secrets
+import shlex
 import sys
 from functools import partial
 from ipaddress import ip_address
@@ -49,8 +51,11 @@ def _serve(config: Path | None, host: str | None, port: int | None, workers: int
     for warning in configuration.warnings:
         logging.getLogger("headgate.config").warning("%s", warning)
     shown = master_key if key_file is not None and sys.stdout.isatty() else None
-    print(banner(configuration, settings, key_file, shown), flush=True)
-    return run(configuration, settings, master_key, load)
+
+    def announce(port: int) -> None:
+        print(banner(configuration, settings.model_copy(update={"port": port}), key_file, shown), flush=True)
+
+    return run(configuration, settings, master_key, load, announce)
 
 
 def find_master_key(configuration: Configuration, settings: ServerSettings) -> tuple[str, Path | None]:
@@ -67,7 +72,7 @@ def find_master_key(configuration: Configuration, settings: ServerSettings) -> t
                 " or general_settings.master_key. Only on loopback is one generated."
             ]
         )
-    path = settings.data_directory / KEY_FILE
+    path = settings.data_directory.absolute() / KEY_FILE
     return _kept_master_key(path), path
 
 
@@ -113,9 +118,13 @@ def banner(configuration: Configuration, settings: ServerSettings, key_file: Pat
         f" and {len(names) - _MODELS_SHOWN} more" if names[_MODELS_SHOWN:] else ""
     )
     example = next((name for name in names if "*" not in name), "demo")
-    source = f"{key_file}" if key_file is not None else "configured"
-    bearer = f"$(cat '{key_file}')" if key_file is not None else "$LITELLM_MASTER_KEY"
-    body = f'{{"model": "{example}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+    if key_file is not None:
+        source, bearer = str(key_file), f"$(cat {shlex.quote(str(key_file))})"
+    else:
+        variable = _variable_of_key(configuration)
+        source = f"in ${variable}" if variable is not None else "in the configuration"
+        bearer = f"${variable or 'LITELLM_MASTER_KEY'}"
+    body = json.dumps({"model": example, "messages": [{"role": "user", "content": "Hello"}]})
     return "\n".join(
         [
             f"Headgate {__version__}",
@@ -126,7 +135,14 @@ def banner(configuration: Configuration, settings: ServerSettings, key_file: Pat
             "",
             "Try it:",
             f'  curl {url}/v1/chat/completions -H "Authorization: Bearer {bearer}" \\',
-            f"    -H 'Content-Type: application/json' -d '{body}'",
+            f"    -H 'Content-Type: application/json' -d {shlex.quote(body)}",
             "",
         ]
     )
+
+
+def _variable_of_key(configuration: Configuration) -> str | None:
+    """Name an environment variable that holds the master key; None where only the configuration has it."""
+    key = configuration.general.master_key
+    given = key.get_secret_value() if key is not None else None
+    return next((name for name, value in configuration.environ.items() if value == given), None)

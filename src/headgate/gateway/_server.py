@@ -1,18 +1,12 @@
-"""The server process: uvicorn with our protocol, deadlines, an orderly end, and several workers on one socket."""
+"""The server process: uvicorn with our protocol, deadlines and an orderly end."""
 
 import asyncio
 import contextlib
 import logging
-import multiprocessing
-import multiprocessing.connection
-import multiprocessing.process
-import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable
-from types import FrameType
 
 import uvicorn
 
@@ -20,6 +14,7 @@ from headgate.config import Configuration, ServerSettings
 from headgate.core.errors import ConfigurationError
 from headgate.gateway._asgi import Application
 from headgate.gateway._gateway import Gateway
+from headgate.gateway._supervisor import Supervisor
 from headgate.transport.server import Deadlines, ServerProtocol
 
 log = logging.getLogger("headgate.server")
@@ -27,8 +22,6 @@ log = logging.getLogger("headgate.server")
 TICKS_PER_CHECK = 5
 """Connections are checked for passed deadlines this often; uvicorn ticks ten times a second."""
 BACKLOG = 2048
-RESTART_SECONDS = 1.0
-"""A worker that dies sooner than this after its start is not replaced at once, so that a crash is not a busy loop."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -40,21 +33,28 @@ class Server(uvicorn.Server):
 
     SIGTERM: readiness fails and answers close their connections for `drain_seconds`, then no connection is accepted,
     then what is under way may finish within the configured shutdown timeout, then the process ends with 0. SIGINT
-    leaves out the first part. SIGHUP loads the configuration anew.
+    leaves out the first part. SIGHUP loads the configuration anew. `lifeline` is a descriptor that becomes readable
+    when there is nobody left to serve for, which counts as a SIGINT.
     """
 
-    def __init__(self, config: uvicorn.Config, gateway: Gateway, load: Load, *, drain_seconds: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, gateway: Gateway, load: Load, *, drain_seconds: float, lifeline: int | None = None
+    ) -> None:
         super().__init__(config)
         self._gateway = gateway
         self._load = load
         self._drain_seconds = drain_seconds
+        self._lifeline = lifeline
         self._reloading: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, and to signals too."""
         await super().startup(sockets=sockets)
+        loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread():
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._start_reload)
+            loop.add_signal_handler(signal.SIGHUP, self._start_reload)
+        if self._lifeline is not None:
+            loop.add_reader(self._lifeline, self._abandon)
 
     async def on_tick(self, counter: int) -> bool:
         """Enforce the connections' deadlines."""
@@ -85,6 +85,12 @@ class Server(uvicorn.Server):
                 if isinstance(connection, ServerProtocol):
                     connection.check(now)
 
+    def _abandon(self) -> None:
+        assert self._lifeline is not None  # noqa: S101 - called for a lifeline only
+        asyncio.get_running_loop().remove_reader(self._lifeline)
+        log.error("the supervisor is gone; this worker stops")
+        self.should_exit = True
+
     def _start_reload(self) -> None:
         if self._reloading is None or self._reloading.done():
             self._reloading = asyncio.create_task(self._reload())
@@ -100,18 +106,39 @@ class Server(uvicorn.Server):
             log.info("the configuration was reloaded")
 
 
-def run(configuration: Configuration, settings: ServerSettings, master_key: str, load: Load) -> int:
-    """Serve until told to stop; return the exit code. `load` reads the configuration again for a reload."""
-    # Whatever can not work is found here once, before a port is opened or a worker started.
+def run(
+    configuration: Configuration,
+    settings: ServerSettings,
+    master_key: str,
+    load: Load,
+    announce: Callable[[int], None] = lambda port: None,
+) -> int:
+    """Serve until told to stop; return the exit code.
+
+    `load` reads the configuration again for a reload. `announce` is called with the port once connections are
+    accepted. Raises `ConfigurationError` for what can not work, before a port is opened or a worker started.
+    """
     gateway = Gateway(configuration, master_key)
     listener = bind(settings.host, settings.port)
+    # Until the server listens to it: whoever asks for a reload this early gets what was just loaded.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    announce(listener.getsockname()[1])
     if settings.workers == 1:
         return _serve(gateway, settings, load, listener)
+    latest = gateway.runtime.configuration
 
-    def work() -> int:
-        return _serve(Gateway(configuration, master_key), settings, load, listener)
+    def reload() -> None:
+        nonlocal latest
+        # The workers say what became of their own reload; what matters here is that a later worker starts with it.
+        with contextlib.suppress(ConfigurationError):
+            found = load()
+            Gateway(found, master_key)
+            latest = found
 
-    return Supervisor(work, settings.workers).run()
+    def work(lifeline: int) -> int:
+        return _serve(Gateway(latest, master_key), settings, load, listener, lifeline)
+
+    return Supervisor(work, reload, settings.workers).run()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -132,8 +159,8 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def make_server(gateway: Gateway, settings: ServerSettings, load: Load) -> Server:
-    """Return a server for a gateway; `load` reads the configuration again for a reload."""
+def make_server(gateway: Gateway, settings: ServerSettings, load: Load, lifeline: int | None = None) -> Server:
+    """Return a server for a gateway; see `Server` for `load` and `lifeline`."""
     protocol = type(
         "GatewayProtocol",
         (ServerProtocol,),
@@ -154,73 +181,13 @@ def make_server(gateway: Gateway, settings: ServerSettings, load: Load) -> Serve
         ssl_keyfile=settings.ssl_keyfile,
         ssl_certfile=settings.ssl_certfile,
     )
-    return Server(config, gateway, load, drain_seconds=settings.drain_seconds)
+    return Server(config, gateway, load, drain_seconds=settings.drain_seconds, lifeline=lifeline)
 
 
-def _serve(gateway: Gateway, settings: ServerSettings, load: Load, listener: socket.socket) -> int:
-    server = make_server(gateway, settings, load)
+def _serve(
+    gateway: Gateway, settings: ServerSettings, load: Load, listener: socket.socket, lifeline: int | None = None
+) -> int:
+    server = make_server(gateway, settings, load, lifeline)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
     return 0 if server.started else 3
-
-
-class Supervisor:
-    """Keeps a number of worker processes running that share one listening socket."""
-
-    def __init__(self, work: Callable[[], int], count: int) -> None:
-        self._context = multiprocessing.get_context("fork")
-        self._work = work
-        self._count = count
-        self._stopping = False
-        self._workers: dict[int, tuple[multiprocessing.process.BaseProcess, float]] = {}
-
-    def run(self) -> int:
-        """Start the workers and replace those that die; return 0 after an orderly end, 1 when none could start."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
-        signal.signal(signal.SIGHUP, self._pass_on)
-        for _ in range(self._count):
-            self._start()
-        while self._workers:
-            processes = {process.sentinel: process for process, _ in self._workers.values()}
-            for sentinel in multiprocessing.connection.wait(list(processes), timeout=1.0):
-                self._replace(processes[sentinel])  # type: ignore[index]
-        return 0 if self._stopping else 1
-
-    def _start(self) -> None:
-        # A signal waits until the worker is known, or it would miss a worker that is being started.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        try:
-            if self._stopping:
-                return
-            process = self._context.Process(target=self._run_worker)
-            process.start()
-            assert process.pid is not None  # noqa: S101 - it has been started
-            self._workers[process.pid] = (process, time.monotonic())
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-
-    def _run_worker(self) -> None:
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        os._exit(self._work())
-
-    def _replace(self, process: multiprocessing.process.BaseProcess) -> None:
-        process.join()
-        assert process.pid is not None  # noqa: S101 - it has been started
-        _, started_at = self._workers.pop(process.pid)
-        if self._stopping:
-            return
-        log.error("worker %d ended with %s; starting another", process.pid, process.exitcode)
-        if time.monotonic() - started_at < RESTART_SECONDS:
-            time.sleep(RESTART_SECONDS)
-        self._start()
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._stopping = True
-        self._pass_on(number, frame)
-
-    def _pass_on(self, number: int, _: FrameType | None) -> None:
-        for pid in list(self._workers):
-            os.kill(pid, number)

@@ -1,0 +1,95 @@
+"""Several worker processes that share one listening socket."""
+
+import logging
+import multiprocessing
+import multiprocessing.connection
+import multiprocessing.process
+import os
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+
+log = logging.getLogger("headgate.server")
+
+RESTART_SECONDS = 1.0
+"""A worker that dies sooner than this after its start is not replaced at once, so that a crash is not a busy loop."""
+_PATIENCE_SECONDS = 1.0
+"""How long a signal may go unnoticed in the loop that waits for workers."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Supervisor:
+    """Keeps a number of worker processes running until it is told to stop.
+
+    `work` serves in the worker process and returns its exit code; its argument is a descriptor that reads as ended once
+    the supervisor is gone, however it ended. SIGTERM, SIGINT and SIGHUP are passed on to the workers, and `reload` is
+    called after a SIGHUP, so that a worker started later knows what the others do.
+    """
+
+    def __init__(self, work: Callable[[int], int], reload: Callable[[], None], count: int) -> None:
+        self._context = multiprocessing.get_context("fork")
+        self._work = work
+        self._reload = reload
+        self._count = count
+        self._stopping = False
+        self._reload_due = False
+        self._lifeline, self._held = os.pipe()
+        self._workers: dict[int, tuple[multiprocessing.process.BaseProcess, float]] = {}
+
+    def run(self) -> int:
+        """Start the workers and replace those that die; return 0 once it was told to stop and all have ended."""
+        for number in _SIGNALS:
+            signal.signal(number, self._pass_on)
+        for _ in range(self._count):
+            self._start()
+        while self._workers:
+            processes = {process.sentinel: process for process, _ in self._workers.values()}
+            for sentinel in multiprocessing.connection.wait(list(processes), timeout=_PATIENCE_SECONDS):
+                self._replace(processes[sentinel])  # type: ignore[index]
+            if self._reload_due:
+                self._reload_due = False
+                self._reload()
+        return 0
+
+    def _start(self) -> None:
+        # A signal waits until the worker is known here, and there until it has handlers of its own.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            if self._stopping:
+                return
+            process = self._context.Process(target=self._run_worker)
+            process.start()
+            assert process.pid is not None  # noqa: S101 - it has been started
+            self._workers[process.pid] = (process, time.monotonic())
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+    def _run_worker(self) -> None:
+        os.close(self._held)
+        # A group of its own: Ctrl-C then comes once, by way of the supervisor; twice would mean at once.
+        os.setpgrp()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        os._exit(self._work(self._lifeline))
+
+    def _replace(self, process: multiprocessing.process.BaseProcess) -> None:
+        process.join()
+        assert process.pid is not None  # noqa: S101 - it has been started
+        _, started_at = self._workers.pop(process.pid)
+        if self._stopping:
+            return
+        log.error("worker %d ended with %s; starting another", process.pid, process.exitcode)
+        if time.monotonic() - started_at < RESTART_SECONDS:
+            time.sleep(RESTART_SECONDS)
+        self._start()
+
+    def _pass_on(self, number: int, _: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._reload_due = True
+        else:
+            self._stopping = True
+        for pid in list(self._workers):
+            os.kill(pid, number)
