@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from headgate.core.clock import monotonic
 from headgate.core.errors import GatewayError, UpstreamError
 from headgate.core.identifiers import call_id
-from headgate.core.provider import Attachment, Call
+from headgate.core.provider import Attachment, Call, Operation
 from headgate.core.usage import Usage
 from headgate.dialects import Request, decode, dialect_of
 from headgate.gateway import _headers as header_lines
@@ -28,6 +28,10 @@ from headgate.transport.exchange import Exchange
 from headgate.transport.response import Response
 
 log = logging.getLogger("headgate.gateway")
+
+_JSON = b"application/json"
+_FORMS = frozenset({Operation.IMAGE_EDIT, Operation.TRANSCRIPTION})
+"""The operations whose bodies are forms; for every other the content type does not matter."""
 
 CHARACTERS_PER_TOKEN = 4
 """For estimates, where an upstream did not report: https://platform.openai.com/tokenizer names it for English."""
@@ -86,7 +90,7 @@ class Journey:
             operation,
             exchange.body,
             path_model=self._match.model,
-            content_type=_content_type(exchange),
+            content_type=_content_type(exchange) if operation in _FORMS else _JSON,
             headers=exchange.headers,
         )
         call, steering = request.call, request.steering
@@ -347,7 +351,7 @@ def _least(*seconds: float | None) -> float | None:
 
 def _estimate_input(call: Call) -> int | None:
     """Estimate the tokens of a request; None for one that carries files, whose size says nothing about tokens."""
-    if call.content_type != b"application/json" or b";base64," in call.body:
+    if call.content_type != _JSON or b";base64," in call.body:
         return None
     return len(call.body) // CHARACTERS_PER_TOKEN
 

@@ -13,9 +13,6 @@ _KEY_HEADERS = frozenset(
 )
 """The header fields that LiteLLM reads a key from."""
 
-KEY_LIMIT = 512
-"""Longer keys are refused unread: nothing issues them, and hashing them is work for whoever sends them."""
-
 
 class Principal(msgspec.Struct, frozen=True):
     """On whose behalf a request is made. `key_hash` is the SHA-256 of the key in hex."""
@@ -32,18 +29,18 @@ class Authenticator:
     """
 
     def __init__(self, master_key: str | None, *, header_name: str | None = None) -> None:
-        self._digest = None if master_key is None else hashlib.sha256(master_key.encode()).digest()
+        self._master_key = None if master_key is None else master_key.encode()
         self._headers = _KEY_HEADERS | ({header_name.lower().encode()} if header_name else set())
-        self._master = Principal(self._digest.hex() if self._digest is not None else "", is_master=True)
+        self._master = Principal(hashlib.sha256(self._master_key or b"").hexdigest(), is_master=True)
 
     def authenticate(self, headers: Headers) -> Principal:
         """Return the principal. Raises `AuthenticationError` without a key or with one that is not valid."""
-        if self._digest is None:
+        if self._master_key is None:
             return self._master
         key = self._find_key(headers)
         if not key:
             raise AuthenticationError("Authentication Error, No api key passed in.")
-        if len(key) > KEY_LIMIT or not hmac.compare_digest(hashlib.sha256(key).digest(), self._digest):
+        if not hmac.compare_digest(key, self._master_key):
             raise AuthenticationError("Authentication Error, Invalid proxy server token passed.", param="key")
         return self._master
 

@@ -18,7 +18,7 @@ SWEEP_SECONDS = 0.05
 
 
 STALE_ATTEMPTS = 3
-"""How many reused connections may turn out dead in a row before a request fails."""
+"""How often a request is sent when reused connections turn out to be dead; the last time over a new one."""
 
 
 class ClientSettings(msgspec.Struct, frozen=True):
@@ -64,8 +64,11 @@ class Client:
         """
         pool = self._pools.get(request.origin) or self._add_pool(request.origin)
         data = pool.message(request)
-        for _ in range(STALE_ATTEMPTS):
-            connection = pool.take() or await pool.wait(timeouts.connect)
+        for attempt in range(1, STALE_ATTEMPTS + 1):
+            fresh = attempt == STALE_ATTEMPTS
+            connection = None if fresh else pool.take()
+            if connection is None:
+                connection = await pool.wait(timeouts.connect, fresh=fresh)
             waiter = self._loop.create_future()
             response = self._start(connection, data, timeouts, partial(settle, waiter), whole=whole)
             try:
@@ -162,27 +165,34 @@ class Pool:
                 return connection
         return None
 
-    async def wait(self, timeout: float) -> Connection:
-        """Open a connection, or wait for one where no more may be opened. Raises `UpstreamError`."""
-        if self.open < self._settings.maximum_connections:
-            return await self._open(timeout)
+    async def wait(self, timeout: float, *, fresh: bool) -> Connection:
+        """Open a connection, or wait for one where no more may be opened; with `fresh` never take a used one.
+
+        Raises `UpstreamError`.
+        """
+        try:
+            async with asyncio.timeout(self._settings.wait):
+                while self.open >= self._settings.maximum_connections:
+                    connection = await self._wait_for_turn()
+                    if connection is not None and connection.usable:
+                        if not fresh:
+                            return connection
+                        connection.close()
+        except TimeoutError as error:
+            raise busy("All connections to the upstream are in use.") from error
+        return await self._open(timeout)
+
+    async def _wait_for_turn(self) -> Connection | None:
+        """Return the connection that has become free, or None when one may be opened instead."""
         waiter: asyncio.Future[Connection | None] = self._loop.create_future()
         self._waiters.append(waiter)
         try:
-            async with asyncio.timeout(self._settings.wait):
-                connection = await waiter
-        except TimeoutError as error:
-            raise busy("All connections to the upstream are in use.") from error
+            return await waiter
         except asyncio.CancelledError:
+            # What came at the very moment that the wait was given up goes to the next.
             if waiter.done() and not waiter.cancelled():
                 self._hand_on(waiter.result())
             raise
-        finally:
-            if not waiter.done() or waiter.cancelled():
-                waiter.cancel()
-        if connection is not None:
-            return connection
-        return await self._open(timeout)
 
     def drop_idle(self) -> None:
         """Close the connections that nobody uses."""
@@ -225,7 +235,7 @@ class Pool:
             if not waiter.done():
                 waiter.set_result(connection)
                 return
-        if connection is not None:
+        if connection is not None and connection.usable:
             connection.idle_since = self._loop.time()
             self.idle.append(connection)
 

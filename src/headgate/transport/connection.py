@@ -9,11 +9,13 @@ import msgspec
 
 from headgate.core.errors import UpstreamError
 from headgate.transport.failures import connection_failed, protocol_broken, timed_out
+from headgate.transport.outbox import Channel, outbox_of
 from headgate.transport.response import Notify, Response
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of an upstream's status line and header fields, at most."""
-
+OVERHEAD_LIMIT = 64 * 1024
+"""Bytes in a row, at most, that are none of a body: trailers and chunk extensions."""
 
 HASTE_SECONDS = 1.0
 """How long an answer may still go on after the part of it that matters."""
@@ -49,6 +51,7 @@ class Connection(asyncio.Protocol):
         self._on_idle, self._on_closed = on_idle, on_closed
         self._parser: Any = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
+        self._channel: Channel
         self._response: Response | None = None
         self._paused = False
         self.closed = False
@@ -65,7 +68,6 @@ class Connection(asyncio.Protocol):
         It is told an `UpstreamError` when that fails, or a `StaleConnectionError` when sending the request again on a
         new connection is safe; never before this returns.
         """
-        assert self._transport is not None  # noqa: S101 - the pool hands out connected ones only
         self._response = response = Response(self, notify, whole=whole, size_limit=size_limit)
         self._head: list[tuple[bytes, bytes]] = []
         self._pieces: list[bytes] = []
@@ -78,7 +80,7 @@ class Connection(asyncio.Protocol):
         self._expires = now + timeouts.total if timeouts.total is not None else never
         first = now + timeouts.first_byte if timeouts.first_byte is not None else never
         self.deadline = min(first, self._expires)
-        self._transport.write(data)
+        self._channel.write(data)
         return response
 
     @property
@@ -130,6 +132,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
         self._transport = transport  # type: ignore[assignment]
+        self._channel = Channel(outbox_of(self._loop), self._transport)  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived; bytes that nobody asked for close the connection."""
@@ -137,11 +140,13 @@ class Connection(asyncio.Protocol):
             self._drop()
             return
         try:
-            if not self._data_seen:
-                self._head_bytes += len(data)
-            self._parser.feed_data(data)
-            if not self._data_seen and self._head_bytes > HEAD_LIMIT:
-                raise protocol_broken("The upstream's answer has too large a header.")
+            self._head_bytes += len(data)
+            if self._data_seen or self._head_bytes <= HEAD_LIMIT:
+                self._parser.feed_data(data)
+            else:
+                self._feed_long_head(data)
+            if self._data_seen and self._head_bytes > OVERHEAD_LIMIT and not self._done:
+                raise protocol_broken("The upstream's answer has too large a trailer.")
             self._deliver()
         except httptools.HttpParserUpgrade:
             self._fail(protocol_broken("The upstream wanted to switch protocols."))
@@ -215,11 +220,13 @@ class Connection(asyncio.Protocol):
                 raise protocol_broken("The upstream wanted to switch protocols.")
             return
         self._data_seen = True
+        self._head_bytes = 0
         assert self._response is not None  # noqa: S101 - data without a request never reaches the parser
         self._response.put_head(status, self._head, self._encoding)
 
     def on_body(self, body: bytes) -> None:
         """Collect a piece of the body."""
+        self._head_bytes = 0
         if not self._done:
             self._pieces.append(body)
 
@@ -235,6 +242,14 @@ class Connection(asyncio.Protocol):
             self._encoding = b""
 
     # -- inside --------------------------------------------------------------------------------------------------
+
+    def _feed_long_head(self, data: bytes) -> None:
+        """Parse no more of a head than the limit; what follows it may be as long as it likes."""
+        room = HEAD_LIMIT - (self._head_bytes - len(data))
+        self._parser.feed_data(data[:room])
+        if not self._data_seen:
+            raise protocol_broken("The upstream's answer has too large a header.")
+        self._parser.feed_data(data[room:])
 
     def _touch(self) -> None:
         if self._between is None:

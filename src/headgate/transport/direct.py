@@ -76,7 +76,7 @@ class DirectExchange:
         if self.disconnected:
             return
         self.started = True
-        self._protocol.transport.write(self._head(status, headers, b"content-length: %d\r\n\r\n" % len(body)) + body)
+        self._protocol.channel.write(self._head(status, headers, b"content-length: %d\r\n\r\n" % len(body)) + body)
         self._complete()
 
     def begin(self, status: int, headers: bytes, source: Pausable | None) -> None:
@@ -100,7 +100,7 @@ class DirectExchange:
         elif self._headers_out:
             data = self._headers_out + data
         self._headers_out = b""
-        self._protocol.transport.write(data)
+        self._protocol.channel.write(data)
 
     def finish(self) -> None:
         """End a streamed answer as it should end."""
@@ -108,7 +108,7 @@ class DirectExchange:
             return
         self.started = True
         tail = b"0\r\n\r\n" if self._chunked else b""
-        self._protocol.transport.write(self._headers_out + tail)
+        self._protocol.channel.write(self._headers_out + tail)
         self._headers_out = b""
         self._complete()
 
@@ -117,7 +117,7 @@ class DirectExchange:
         self.response_complete = True
         self.source = None
         self._headers_out = b""
-        self._protocol.transport.close()
+        self._protocol.close()
 
     def _head(self, status: int, headers: bytes, framing: bytes) -> bytes:
         protocol = self._protocol

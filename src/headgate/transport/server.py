@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 from headgate.core.clock import monotonic
 from headgate.transport.direct import DirectExchange
 from headgate.transport.exchange import DataPlane, Refusal
+from headgate.transport.outbox import Channel, outbox_of
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request line and its header fields, at most."""
@@ -68,6 +69,8 @@ class ServerProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.channel: Channel
+        """What data-plane answers are written to."""
         self.headers = []
         self.url = b""
         self.parsed: DirectExchange | None = None
@@ -85,6 +88,11 @@ class ServerProtocol(HttpToolsProtocol):
         self._overhead = 0
         self._half_head = False
         self._ignoring = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the transport."""
+        super().connection_made(transport)
+        self.channel = Channel(outbox_of(self.loop), transport)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -132,7 +140,7 @@ class ServerProtocol(HttpToolsProtocol):
         self._ignoring = True
         self.cycle.keep_alive = False
         if self.cycle.response_complete:
-            self.transport.close()
+            self.close()
 
     def _set_read_deadline(self, before: int, after: int) -> None:
         now = self.loop.time()
@@ -233,7 +241,7 @@ class ServerProtocol(HttpToolsProtocol):
         elif exchange.refusal is not None and (exchange.expect_continue or self._length > DISCARD_LIMIT):
             self._refuse(exchange)
         elif exchange.expect_continue:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.channel.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         """Collect a piece of the body, up to the limit."""
@@ -333,7 +341,7 @@ class ServerProtocol(HttpToolsProtocol):
             refusal = self.plane.refuse(path, status, message)
             head = b"%b%b%bconnection: close\r\n" % (STATUS_LINE[status], self.default_header_lines(), refusal.headers)
             body = refusal.body
-            self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+            self.channel.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
             self.linger()
             return
         # An answer is under way: it may be finished, but nothing after it is read.
@@ -351,6 +359,7 @@ class ServerProtocol(HttpToolsProtocol):
     def close(self) -> None:
         """Close after what has been written; requests that were sent behind are not looked at."""
         self._ignoring = True
+        self.channel.flush()
         self.transport.close()
 
     def linger(self) -> None:
@@ -358,6 +367,7 @@ class ServerProtocol(HttpToolsProtocol):
         self.state = LINGER
         self.deadline = self.loop.time() + LINGER_SECONDS
         self.flow.resume_reading()
+        self.channel.flush()
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
@@ -387,6 +397,7 @@ class ServerProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Close when idle, after the answer otherwise; a request that has only begun to arrive gets little time."""
+        self.channel.flush()
         super().shutdown()
         if self.state in (HEAD, BODY):
             self.deadline = min(self.deadline, self.loop.time() + LINGER_SECONDS)
