@@ -145,6 +145,21 @@ def test_reads_chunks_and_drops_trailers() -> None:
         pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n", Category.CONNECTION, id="only-interim"),
         pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000, Category.PROTOCOL, id="endless-header"),
         pytest.param(
+            b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\nContent-Length: 2\r\n\r\nok",
+            Category.PROTOCOL,
+            id="long-header-in-one-piece",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: " + b"a" * 1_000_000,
+            Category.PROTOCOL,
+            id="endless-trailer",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=" + b"a" * 1_000_000,
+            Category.PROTOCOL,
+            id="endless-chunk-extension",
+        ),
+        pytest.param(
             b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nok", Category.PROTOCOL, id="br"
         ),
         pytest.param(
@@ -318,6 +333,46 @@ def test_the_pool_is_bounded_and_hands_connections_on() -> None:
             assert await asyncio.gather(*tasks) == [(200, b"ok")] * 20
             assert server.connections <= 2
             await client.close()
+
+    run(main())
+
+
+def test_a_connection_that_comes_as_the_wait_for_it_is_given_up_goes_to_the_next() -> None:
+    async def main() -> None:
+        release = asyncio.Event()
+
+        async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+            while True:
+                await read_request(reader)
+                await release.wait()
+                writer.write(OK)
+
+        async with WireServer(behave) as server:
+            client = Client(Dialer(), ClientSettings(maximum_connections=1))
+            first, second, third = (asyncio.create_task(fetch(client, server.origin)) for _ in range(3))
+            while not server.connections:  # noqa: ASYNC110 - counted by the double, which has no event
+                await asyncio.sleep(0)
+            # The first has its answer and hands the connection to the second, which is gone before it can take it.
+            first.add_done_callback(lambda _: second.cancel())
+            release.set()
+            assert await third == (200, b"ok")
+            assert await first == (200, b"ok")
+            await asyncio.gather(second, return_exceptions=True)
+            assert client.statistics()[server.origin] == (1, 1)
+            assert await fetch(client, server.origin) == (200, b"ok")
+            await client.close()
+
+    run(main())
+
+
+def test_connections_that_close_as_they_are_handed_on_are_replaced() -> None:
+    async def main() -> None:
+        async with WireServer(answering(OK)) as server:
+            client = Client(Dialer(), ClientSettings(maximum_connections=2))
+            tasks = [asyncio.create_task(fetch(client, server.origin)) for _ in range(40)]
+            assert await asyncio.gather(*tasks) == [(200, b"ok")] * 40
+            await client.close()
+            assert client.statistics()[server.origin] == (0, 0)
 
     run(main())
 
