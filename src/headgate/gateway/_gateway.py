@@ -5,6 +5,7 @@ import contextlib
 import logging
 
 from headgate.config import Configuration
+from headgate.core.clock import monotonic
 from headgate.core.errors import GatewayError
 from headgate.core.identifiers import call_id
 from headgate.core.provider import Headers, Operation
@@ -33,20 +34,23 @@ class Gateway:
         self.draining = False
         self.upstreams: Upstreams
         self._services: Services
-        self._refresher: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Make what belongs to the running event loop."""
         self.upstreams = Upstreams(self.runtime.configuration)
         self._services = Services(lambda: self.runtime, self.upstreams, self.counters)
-        self._refresher = asyncio.create_task(self._keep_credentials_fresh())
+        self._background = [
+            asyncio.create_task(self._keep_credentials_fresh()),
+            asyncio.create_task(asyncio.to_thread(self._load_prices)),
+        ]
 
     async def stop(self) -> None:
         """Close connections and end what runs in the background."""
-        if self._refresher is not None:
-            self._refresher.cancel()
+        for task in self._background:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._refresher
+                await task
         await self.upstreams.close()
 
     def replace(self, configuration: Configuration) -> None:
@@ -89,6 +93,12 @@ class Gateway:
             header_lines.lines(error.headers),
         )
         return Refusal(error.status, headers, dialect_of(match.operation).error(error))
+
+    def _load_prices(self) -> None:
+        """Load the published prices, which takes a tenth of a second, before the first answer needs them."""
+        for deployment in self.runtime.deployments:
+            if deployment.provider.provider.name != "demo":
+                deployment.provider.price("", monotonic())
 
     async def _keep_credentials_fresh(self) -> None:
         while True:
