@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -50,9 +51,13 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, and to signals too."""
         await super().startup(sockets=sockets)
+        # What exists now stays for good: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread():
             loop.add_signal_handler(signal.SIGHUP, self._start_reload)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         if self._lifeline is not None:
             loop.add_reader(self._lifeline, self._abandon)
 
@@ -120,8 +125,8 @@ def run(
     """
     gateway = Gateway(configuration, master_key)
     listener = bind(settings.host, settings.port)
-    # Until the server listens to it: whoever asks for a reload this early gets what was just loaded.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Whoever asks for a reload this early is heard once the server listens to it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     announce(listener.getsockname()[1])
     if settings.workers == 1:
         return _serve(gateway, settings, load, listener)
@@ -138,7 +143,7 @@ def run(
     def work(lifeline: int) -> int:
         return _serve(Gateway(latest, master_key), settings, load, listener, lifeline)
 
-    return Supervisor(work, reload, settings.workers).run()
+    return Supervisor(listener, work, reload, settings.workers).run()
 
 
 def bind(host: str, port: int) -> socket.socket:

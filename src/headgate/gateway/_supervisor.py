@@ -6,6 +6,7 @@ import multiprocessing.connection
 import multiprocessing.process
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -22,13 +23,17 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class Supervisor:
     """Keeps a number of worker processes running until it is told to stop.
 
-    `work` serves in the worker process and returns its exit code; its argument is a descriptor that reads as ended once
-    the supervisor is gone, however it ended. SIGTERM, SIGINT and SIGHUP are passed on to the workers, and `reload` is
-    called after a SIGHUP, so that a worker started later knows what the others do.
+    `listener` is the socket that they share. `work` serves in the worker process and returns its exit code; its
+    argument is a descriptor that reads as ended once the supervisor is gone, however it ended. SIGTERM, SIGINT and
+    SIGHUP are passed on to the workers, and `reload` is called after a SIGHUP, so that a worker started later knows
+    what the others do.
     """
 
-    def __init__(self, work: Callable[[int], int], reload: Callable[[], None], count: int) -> None:
+    def __init__(
+        self, listener: socket.socket, work: Callable[[int], int], reload: Callable[[], None], count: int
+    ) -> None:
         self._context = multiprocessing.get_context("fork")
+        self._listener = listener
         self._work = work
         self._reload = reload
         self._count = count
@@ -45,19 +50,24 @@ class Supervisor:
             self._start()
         while self._workers:
             processes = {process.sentinel: process for process, _ in self._workers.values()}
-            for sentinel in multiprocessing.connection.wait(list(processes), timeout=_PATIENCE_SECONDS):
+            ended = multiprocessing.connection.wait(list(processes), timeout=_PATIENCE_SECONDS)
+            self._catch_up()
+            for sentinel in ended:
                 self._replace(processes[sentinel])  # type: ignore[index]
-            if self._reload_due:
-                self._reload_due = False
-                self._reload()
         return 0
 
+    def _catch_up(self) -> None:
+        if self._reload_due:
+            self._reload_due = False
+            self._reload()
+
     def _start(self) -> None:
-        # A signal waits until the worker is known here, and there until it has handlers of its own.
+        # A signal waits until the worker is known here, and there until it has a handler of its own.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             if self._stopping:
                 return
+            self._catch_up()
             process = self._context.Process(target=self._run_worker)
             process.start()
             assert process.pid is not None  # noqa: S101 - it has been started
@@ -71,8 +81,8 @@ class Supervisor:
         os.setpgrp()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        # SIGHUP stays blocked until the server listens to it.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
         os._exit(self._work(self._lifeline))
 
     def _replace(self, process: multiprocessing.process.BaseProcess) -> None:
@@ -91,5 +101,7 @@ class Supervisor:
             self._reload_due = True
         else:
             self._stopping = True
+            # No worker comes after this; once the last has closed the socket, whoever connects is refused at once.
+            self._listener.close()
         for pid in list(self._workers):
             os.kill(pid, number)
