@@ -1,5 +1,3 @@
-import socket
-
 import pytest
 
 from tests.doubles.http import request
@@ -9,8 +7,6 @@ from tests.gateway.support import demo, entry
 
 
 def test_deployments_are_told_apart(serve: Serve, upstream: OpenAIUpstream) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        nobody = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     gateway = serve(
         [
             entry("good", upstream, identifier="good"),
@@ -18,7 +14,7 @@ def test_deployments_are_told_apart(serve: Serve, upstream: OpenAIUpstream) -> N
             {**entry("vectors", upstream), "model_info": {"mode": "embedding"}},
             entry("more-vectors", upstream, "text-embedding-3-small"),
             entry("m401", upstream, identifier="bad"),
-            entry("gone", nobody, identifier="gone"),
+            entry("gone", "http://127.0.0.1:1/v1", identifier="gone"),
         ]
     )
     asked = len(upstream.requests)

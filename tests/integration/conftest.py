@@ -1,6 +1,7 @@
 """A gateway in front of the OpenAI double, shared by a module's tests."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -20,8 +21,12 @@ def upstream() -> Iterator[OpenAIUpstream]:
 @pytest.fixture(scope="module")
 def gateway(upstream: OpenAIUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     """Serves a group per behavior of the double, without retries, and the built-in model as `demo`."""
-    parameters = {"api_base": upstream.api_base, "api_key": "sk-upstream", "timeout": 0.3}
-    entries = [{"model_name": name, "litellm_params": {"model": f"openai/{name}", **parameters}} for name in GROUPS]
+
+    def entry(name: str) -> dict[str, Any]:
+        parameters = {"model": f"openai/{name}", "api_base": upstream.api_base, "api_key": "sk-upstream"}
+        return {"model_name": name, "litellm_params": parameters | ({"timeout": 0.2} if name == "slow" else {})}
+
+    entries = [entry(name) for name in GROUPS]
     entries.append({"model_name": "demo", "litellm_params": {"model": "demo/demo"}})
     configuration = {"model_list": entries, "router_settings": {"num_retries": 0, "disable_cooldowns": True}}
     with RunningGateway(tmp_path_factory.mktemp("gateway"), configuration) as running:
