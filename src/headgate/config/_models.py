@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 from headgate.config._section import Count, Delay, Number, Seconds, Section
 
 _SECRET_NAME = re.compile(r"key|token$|token_file|secret|password|credential|headers|client_id|_body", re.IGNORECASE)
-_COST_NAME = re.compile(r"_cost(?:_per_|_above_|$)")
+_COST_NAME = re.compile(r"_cost(?:_|$)")
 _NonEmptySecret = Annotated[SecretStr, Field(min_length=1)]
 
 

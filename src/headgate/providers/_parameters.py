@@ -1,5 +1,6 @@
 """What of a deployment's `litellm_params` reaches the model, and what only tells the gateway how to reach it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -8,33 +9,37 @@ import msgspec
 from headgate.core.errors import ConfigurationError
 from headgate.core.json import Members, raw
 
-# Source of the names: LiteLLM 1.80.5's `LiteLLM_Params` and the call arguments that it keeps for itself.
+# Source of the names: LiteLLM 1.80.5's `LiteLLM_Params`, and what it keeps for itself of a call (`all_litellm_params`).
 _SETTINGS = frozenset(
     {
         # who and where
-        *("model", "custom_llm_provider", "api_key", "api_base", "base_url", "api_version", "organization"),
-        *("region_name", "tenant_id", "client_id", "client_secret", "litellm_credential_name", "use_litellm_proxy"),
-        *("extra_headers", "headers", "extra_body", "ssl_verify"),
+        *("model", "model_id", "custom_llm_provider", "api_key", "api_base", "base_url", "api_version", "organization"),
+        *("region_name", "allowed_model_region", "tenant_id", "client_id", "client_secret", "use_litellm_proxy"),
+        *("extra_headers", "headers", "extra_body", "provider_specific_header", "ssl_verify", "hf_model_name"),
         # routing, limits and life of a call
-        *(
-            "timeout",
-            "stream_timeout",
-            "request_timeout",
-            "max_retries",
-            "num_retries",
-            "retry_policy",
-            "cooldown_time",
-        ),
-        *("allowed_fails", "rpm", "tpm", "weight", "order", "max_parallel_requests", "tags", "max_budget"),
-        *("budget_duration", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks"),
-        *("configurable_clientside_auth_params", "use_in_pass_through", "caching", "guardrails", "model_info"),
-        *("base_model", "tiered_pricing", "input_cost_per_token", "output_cost_per_token"),
+        *("timeout", "stream_timeout", "request_timeout", "force_timeout", "max_retries", "num_retries"),
+        *("retry_policy", "retry_strategy", "cooldown_time", "allowed_fails", "allowed_fails_policy"),
+        *("rpm", "tpm", "weight", "order", "max_parallel_requests", "tags", "max_budget", "budget_duration"),
+        *("fallbacks", "context_window_fallbacks", "content_policy_fallbacks", "context_window_fallback_dict"),
+        *("max_fallbacks", "fastest_response", "configurable_clientside_auth_params", "use_in_pass_through"),
+        *("guardrails", "model_info", "base_model", "tiered_pricing", "max_file_size_mb"),
+        # caching and logging
+        *("cache", "caching", "caching_groups", "ttl", "preset_cache_key", "no-log", "verbose"),
+        "turn_off_message_logging",
         # what is done with the body
         *("drop_params", "additional_drop_params", "allowed_openai_params", "cache_control_injection_points"),
-        *("merge_reasoning_content_in_choices", "modify_params", "stream"),
+        *("merge_reasoning_content_in_choices", "modify_params", "stream", "supports_system_message"),
+        *("ensure_alternating_roles", "user_continue_message", "assistant_continue_message"),
+        *("disable_add_transform_inline_image_block", "roles", "bos_token", "eos_token", "final_prompt_value"),
+        *("prompt_id", "prompt_label", "prompt_variables", "prompt_version"),
     }
 )
-_SETTING_PREFIXES = ("aws_", "azure_", "vertex_", "litellm_", "mock_")
+_SETTING_PREFIXES = (
+    *("aws_", "azure_", "vertex_", "watsonx_", "s3_", "gcs_", "litellm_", "mock_", "auto_router_"),
+    # of what LiteLLM reports to, each with its keys
+    *("langfuse_", "langsmith_", "humanloop_", "arize_", "posthog_", "wandb_", "weave_"),
+)
+_COST_NAME = re.compile(r"_cost(?:_|$)")
 
 # A client that limits the answer under one of these names does not get the default under another: OpenAI refuses both.
 _LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
@@ -42,7 +47,7 @@ _LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"}
 
 def is_setting(name: str) -> bool:
     """Tell whether a member of `litellm_params` is for the gateway, not a default for the model."""
-    return name in _SETTINGS or name.startswith(_SETTING_PREFIXES) or "_cost_per_" in name or name.endswith("_cost")
+    return name in _SETTINGS or name.startswith(_SETTING_PREFIXES) or _COST_NAME.search(name) is not None
 
 
 class Defaults(msgspec.Struct, frozen=True):
