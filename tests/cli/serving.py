@@ -63,7 +63,7 @@ class Served:
 
     @property
     def port(self) -> int:
-        found = re.search(r"URL +http://127\.0\.0\.1:(\d+)", self.banner)
+        found = re.search(r"URL +https?://127\.0\.0\.1:(\d+)", self.banner)
         assert found is not None
         return int(found[1])
 

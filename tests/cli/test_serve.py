@@ -5,11 +5,13 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 import yaml
 
@@ -102,6 +104,39 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "Try it" not in result.stdout
     assert f"Cannot listen on 127.0.0.1:{port}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+CERTIFICATES = Path(__file__).parents[1] / "transport/certificates"
+
+
+def test_tls(tmp_path: Path) -> None:
+    pair = str(CERTIFICATES / "localhost.pem")
+    environ = {**WITH_KEY, "SSL_CERTFILE_PATH": pair, "SSL_KEYFILE_PATH": pair}
+    trusted = ssl.create_default_context(cafile=str(CERTIFICATES / "root.pem"))
+    with (
+        Served(tmp_path, "serve", "--port", "0", environ=environ) as served,
+        openai.OpenAI(
+            base_url=f"https://127.0.0.1:{served.port}/v1",
+            api_key=MASTER_KEY,
+            max_retries=0,
+            http_client=openai.DefaultHttpxClient(verify=trusted),
+        ) as client,
+    ):
+        assert client.models.list().data[0].id == "demo"
+        messages: Any = [{"role": "user", "content": "hi"}]
+        assert client.chat.completions.create(model="demo", messages=messages).choices[0].message.content
+        with client.chat.completions.create(model="demo", messages=messages, stream=True) as stream:
+            assert len(list(stream)) > 3
+
+
+@pytest.mark.parametrize("file", ["nowhere.pem", str(CERTIFICATES / "root.pem"), str(CERTIFICATES / "README.md")])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_certificate_that_can_not_be_used(tmp_path: Path, file: str, workers: str) -> None:
+    environ = {**WITH_KEY, "SSL_CERTFILE_PATH": file, "SSL_KEYFILE_PATH": file}
+    result = run(tmp_path, "serve", "--port", "0", "--workers", workers, environ=environ)
+    assert result.returncode == 2
+    assert f"TLS can not be served with {file}" in result.stderr
     assert "Traceback" not in result.stderr
 
 

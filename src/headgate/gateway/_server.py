@@ -6,6 +6,7 @@ import gc
 import logging
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 
@@ -124,6 +125,7 @@ def run(
     accepted. Raises `ConfigurationError` for what can not work, before a port is opened or a worker started.
     """
     gateway = Gateway(configuration, master_key)
+    _check_certificate(settings)
     listener = bind(settings.host, settings.port)
     # Whoever asks for a reload this early is heard once the server listens to it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
@@ -144,6 +146,19 @@ def run(
         return _serve(Gateway(latest, master_key), settings, load, listener, lifeline)
 
     return Supervisor(listener, work, reload, settings.workers).run()
+
+
+def _check_certificate(settings: ServerSettings) -> None:
+    if settings.ssl_certfile is None:
+        return
+    try:
+        # Without a password of its own OpenSSL would ask for one on the terminal, and wait.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile, password=lambda: "")
+    except OSError as error:
+        files = f"{settings.ssl_certfile} with the key {settings.ssl_keyfile}"
+        reason = error.strerror or "they are not a certificate and its key"
+        raise ConfigurationError([f"TLS can not be served with {files}: {reason}."]) from error
 
 
 def bind(host: str, port: int) -> socket.socket:
