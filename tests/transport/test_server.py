@@ -312,6 +312,11 @@ def test_what_is_sent_behind_the_last_request_of_a_connection_is_not_served() ->
     run(main())
 
 
+def test_a_control_plane_answer_is_finished_when_garbage_follows_its_request() -> None:
+    status, fields, body = ask(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\ngarbage\r\n\r\n")
+    assert (status, fields["connection"], body) == (200, "close", b"asgi")
+
+
 def test_expect_continue() -> None:
     async def main() -> None:
         async with serving() as served:

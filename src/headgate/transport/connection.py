@@ -136,8 +136,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived; bytes that nobody asked for close the connection."""
-        if self._response is None:
-            self._drop()
+        if self._response is None or self._channel.waiting:
+            self._discredit()
             return
         try:
             self._head_bytes += len(data)
@@ -242,6 +242,17 @@ class Connection(asyncio.Protocol):
             self._encoding = b""
 
     # -- inside --------------------------------------------------------------------------------------------------
+
+    def _discredit(self) -> None:
+        """Close after bytes that answer no request: one that is not even on its way yet goes to another connection."""
+        response, self._response = self._response, None
+        self._drop()
+        if response is None:
+            return
+        if self.used:
+            response.reject(StaleConnectionError())
+        else:
+            response.put_end(protocol_broken("The upstream answered before it was asked."))
 
     def _feed_long_head(self, data: bytes) -> None:
         """Parse no more of a head than the limit; what follows it may be as long as it likes."""

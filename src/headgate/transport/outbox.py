@@ -25,6 +25,11 @@ class Channel:
             self._outbox.add(self)
         self._pending.append(data)
 
+    @property
+    def waiting(self) -> bool:
+        """True while something has not been sent yet."""
+        return bool(self._pending)
+
     def flush(self) -> None:
         """Send now; for what must happen in order with a close."""
         pending = self._pending

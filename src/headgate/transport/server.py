@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 import httptools
 import msgspec
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from headgate.core.clock import monotonic
@@ -77,6 +77,8 @@ class ServerProtocol(HttpToolsProtocol):
         """The exchange whose body is being read, None while it is an ASGI request's."""
         self.answering: DirectExchange | None = None
         """The exchange that is being answered, None while it is an ASGI request."""
+        self._asgi: RequestResponseCycle | None = None
+        """The ASGI request that is being answered while `answering` is None."""
         self.state = IDLE
         self.received_at = 0.0
         self.deadline = self.loop.time() + self.deadlines.head
@@ -308,6 +310,7 @@ class ServerProtocol(HttpToolsProtocol):
             self._activate(cycle)
         else:
             self.answering = None
+            self._asgi = cycle
             super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -344,13 +347,15 @@ class ServerProtocol(HttpToolsProtocol):
             self.channel.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
             self.linger()
             return
-        # An answer is under way: it may be finished, but nothing after it is read.
+        # Answers are under way: what has arrived completely is still answered, and nothing after it is read.
         self._ignoring = True
+        if not _arrived(current):
+            if not self.pipeline:
+                self.close()
+                return
+            self.pipeline.popleft()
+            current = self.pipeline[0][0] if self.pipeline else (answering or self._asgi)
         current.keep_alive = False
-        if answering is None:
-            self.transport.close()
-        else:
-            answering.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""
@@ -423,3 +428,8 @@ class ServerProtocol(HttpToolsProtocol):
                 exchange.disconnect()
         self.pipeline.clear()
         super().connection_lost(exc)
+
+
+def _arrived(cycle: DirectExchange | RequestResponseCycle) -> bool:
+    """Tell whether a request has arrived completely."""
+    return cycle.complete if isinstance(cycle, DirectExchange) else not cycle.more_body
