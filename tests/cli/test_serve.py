@@ -97,6 +97,40 @@ def test_other_addresses_with_a_key(tmp_path: Path) -> None:
         assert not (tmp_path / "data/master_key").exists()
 
 
+def test_a_key_that_can_not_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = run(tmp_path, "serve", "--port", "0", environ={"HEADGATE_DATA_DIR": str(tmp_path / "file/data")})
+    assert result.returncode == 2
+    assert "HEADGATE_DATA_DIR" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_empty_key_opens_nothing(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/master_key").touch()
+    result = run(tmp_path, "serve", "--port", "0")
+    assert result.returncode == 2
+    assert f"{tmp_path / 'data/master_key'} is empty" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "named"),
+    [
+        (["--port", "70000"], {}, "--port"),
+        (["--workers", "0"], {}, "--workers"),
+        (["--log-level", "loud"], {}, "--log-level"),
+        ([], {"PORT": "many"}, "PORT"),
+        ([], {"SSL_CERTFILE_PATH": "x.pem"}, "SSL_KEYFILE_PATH"),
+        (["--host", "no.such.host.invalid"], WITH_KEY, "no.such.host.invalid"),
+    ],
+)
+def test_a_setting_that_does_not_fit(tmp_path: Path, arguments: list[str], environ: dict[str, str], named: str) -> None:
+    result = run(tmp_path, "serve", *arguments, environ=environ)
+    assert result.returncode == 2
+    assert named in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

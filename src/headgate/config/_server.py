@@ -67,7 +67,9 @@ def server_settings(environ: Mapping[str, str], **overrides: Any) -> ServerSetti
         settings = ServerSettings.model_validate(given)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
-        problems.extend(f"--{one['loc'][0]}: {one['msg'][:1].lower()}{one['msg'][1:]}." for one in details)
+        problems.extend(
+            f"--{str(one['loc'][0]).replace('_', '-')}: {one['msg'][:1].lower()}{one['msg'][1:]}." for one in details
+        )
         settings = ServerSettings()
     findings = Findings()
     settings = from_environment(settings, SERVER_VARIABLES, environ, findings)
