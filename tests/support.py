@@ -13,9 +13,14 @@ LIMIT_SECONDS = 20.0
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a test's coroutine on uvloop; a hang is a failure, not a wait."""
+    return run_for(coroutine, LIMIT_SECONDS)
+
+
+def run_for(coroutine: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Run a test's coroutine that may take longer than others."""
 
     async def limited() -> T:
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with asyncio.timeout(seconds):
             return await coroutine
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -64,6 +64,12 @@ class ServedProcess:
         fields = Path(f"/proc/{pid or self.pid}/statm").read_text().split()
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    @property
+    def sockets(self) -> int:
+        """How many sockets the process has open, listeners included."""
+        links = [str(link.readlink()) for link in Path(f"/proc/{self.pid}/fd").iterdir()]
+        return sum(link.startswith("socket:") for link in links)
+
     def terminate(self) -> None:
         """Send SIGTERM."""
         self._process.send_signal(signal.SIGTERM)

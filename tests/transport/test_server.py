@@ -10,6 +10,7 @@ import uvicorn
 from headgate.core.provider import Headers
 from headgate.transport.exchange import Exchange, Refusal
 from headgate.transport.server import HEAD_LIMIT, OVERHEAD_LIMIT, PIPELINE_LIMIT, Deadlines, ServerProtocol
+from tests.doubles.transport import MemoryTransport
 from tests.support import read_response, run
 
 Handler = Callable[[Exchange], Awaitable[None]]
@@ -481,6 +482,33 @@ def test_a_client_that_goes_away_cancels_its_request() -> None:
                 await ended.wait()
             assert served.plane.cancelled == 1
             assert not served.state.connections
+
+    run(main())
+
+
+def test_a_client_that_leaves_before_its_task_has_begun_is_noticed() -> None:
+    """A task that is cancelled before its first step runs nothing, so it can not notice by itself."""
+
+    async def main() -> None:
+        left: list[bool] = []
+
+        class Leaving(Plane):
+            def handle(self, exchange: Exchange) -> None:
+                exchange.on_disconnect = lambda: left.append(True)
+                super().handle(exchange)
+
+        protocol_type = type("Bound", (ServerProtocol,), {"plane": Leaving(echo)})
+        config = uvicorn.Config(_asgi, http=protocol_type, ws="none", lifespan="off", log_config=None)
+        config.load()
+        loop = asyncio.get_running_loop()
+        protocol = protocol_type(config, uvicorn.server.ServerState(), {}, loop)
+        transport = MemoryTransport(loop)
+        transport.attach(protocol)
+        protocol.data_received(post())
+        protocol.connection_lost(None)
+        assert left == [True]
+        await asyncio.sleep(0)
+        assert transport.written == b""
 
     run(main())
 

@@ -57,7 +57,8 @@ class AsgiExchange:
         self.disconnected = True
         if self._task is not None:
             self._task.cancel()
-        elif self.on_disconnect is not None:
+        # Told in any case: a task that is cancelled before its first step runs nothing of its own.
+        if self.on_disconnect is not None:
             self.on_disconnect()
         self.abort()
 

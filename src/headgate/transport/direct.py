@@ -68,7 +68,8 @@ class DirectExchange:
             return
         if self.task is not None:
             self.task.cancel()
-        elif self.on_disconnect is not None:
+        # Told in any case: a task that is cancelled before its first step runs nothing of its own.
+        if self.on_disconnect is not None:
             self.on_disconnect()
 
     def respond(self, status: int, headers: bytes, body: bytes) -> None:

@@ -43,7 +43,7 @@ class Exchange(Protocol):
     """True once anything of the answer was sent."""
     disconnected: bool
     on_disconnect: Callable[[], None] | None
-    """Called once when the client goes away before the answer is over, unless a task was spawned."""
+    """Called once when the client goes away before the answer is over; a task that was spawned is cancelled as well."""
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Go on in a task, which is cancelled when the client goes away."""
