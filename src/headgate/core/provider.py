@@ -107,12 +107,17 @@ class StreamTranslator(Protocol):
     gateway fails over when nothing was sent yet, and otherwise ends the stream with an error event.
     """
 
-    usage: Usage | None
-    """What the upstream reported so far."""
-    complete: bool
-    """True once the upstream has said that the answer is whole; an end before that is a truncation."""
-    failure: UpstreamError | None
-    """An error that the upstream sent inside the stream, or bytes that are not its protocol."""
+    @property
+    def usage(self) -> Usage | None:
+        """What the upstream reported so far."""
+
+    @property
+    def complete(self) -> bool:
+        """True once the upstream has said that the answer is whole; an end before that is a truncation."""
+
+    @property
+    def failure(self) -> UpstreamError | None:
+        """An error that the upstream sent inside the stream, or bytes that are not its protocol."""
 
     @property
     def output_characters(self) -> int:
@@ -149,8 +154,10 @@ class Provider(Protocol):
     """The model name that the upstream knows."""
     api_base: str
     """The base URL as shown to clients, without query or credentials."""
-    credentials: Credentials | None
-    """Credentials that must be fresh before `encode`; None where they never expire."""
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Credentials that must be fresh before `encode`; None where they never expire."""
 
     def supports(self, operation: Operation) -> bool:
         """Tell whether this provider can serve the operation, natively or by translation."""
