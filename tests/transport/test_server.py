@@ -318,6 +318,26 @@ def test_a_control_plane_answer_is_finished_when_garbage_follows_its_request() -
     assert (status, fields["connection"], body) == (200, "close", b"asgi")
 
 
+@pytest.mark.parametrize("behind", [post(b"behind"), b"garbage\r\n\r\n"], ids=["request", "garbage"])
+def test_a_refused_request_is_the_last_of_its_connection(behind: bytes) -> None:
+    served_bodies: list[bytes] = []
+
+    async def handler(exchange: Exchange) -> None:
+        served_bodies.append(exchange.body)
+        exchange.respond(200, b"", exchange.body)
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            reader, writer = await served.connect()
+            writer.write(b"POST /data HTTP/1.1\r\nContent-Length: 0\r\n\r\n" + behind)
+            assert (await read_response(reader))[0] == 400
+            assert await reader.read() == b""
+            writer.close()
+        assert served_bodies == []
+
+    run(main())
+
+
 def test_expect_continue() -> None:
     async def main() -> None:
         async with serving() as served:

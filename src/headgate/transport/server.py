@@ -101,7 +101,7 @@ class ServerProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
         before = self.state
-        if before == LINGER or self._ignoring:
+        if self._ignoring:
             return
         if before == IDLE:
             self.received_at = monotonic()
@@ -137,7 +137,7 @@ class ServerProtocol(HttpToolsProtocol):
 
     def _ignore_upgrade(self) -> None:
         """Answer in this protocol, as RFC 9110, section 7.8 allows; what follows the request may be another one."""
-        if self.state == LINGER or self._ignoring:
+        if self._ignoring:
             return
         self._ignoring = True
         self.cycle.keep_alive = False
@@ -155,9 +155,12 @@ class ServerProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
+        # A list of its own even when it is ignored: the one before belongs to a request that may still be answered.
+        self.headers = []
+        if self._ignoring:
+            return
         self.url = b""
         self.expect_100_continue = False
-        self.headers = []
         self._hosts = 0
         self._length = 0
         if self.state != ANSWER:
@@ -183,7 +186,7 @@ class ServerProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start an exchange for a data-plane request, and uvicorn's own cycle for every other."""
         self._half_head = False
-        if self._ignoring or self.state == LINGER:
+        if self._ignoring:
             return
         if self._hosts != 1:
             self._reject(400, "A request needs exactly one Host header field.")
@@ -248,7 +251,7 @@ class ServerProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Collect a piece of the body, up to the limit."""
         self._overhead = 0
-        if self._ignoring or self.state == LINGER:
+        if self._ignoring:
             return
         exchange = self.parsed
         if exchange is None:
@@ -267,7 +270,7 @@ class ServerProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer a request that has arrived completely."""
-        if self._ignoring or self.state == LINGER:
+        if self._ignoring:
             return
         self.state = ANSWER
         self._overhead = 0
@@ -332,7 +335,7 @@ class ServerProtocol(HttpToolsProtocol):
 
     def _reject(self, status: int, message: str) -> None:
         """Answer what is not a usable request, and close."""
-        if self.state == LINGER or self.transport.is_closing():
+        if self._ignoring or self.transport.is_closing():
             return
         current: Any = self.cycle
         answering = self.answering
@@ -370,6 +373,7 @@ class ServerProtocol(HttpToolsProtocol):
     def linger(self) -> None:
         """Read on for a moment without looking, so that closing does not destroy the answer on its way."""
         self.state = LINGER
+        self._ignoring = True
         self.deadline = self.loop.time() + LINGER_SECONDS
         self.flow.resume_reading()
         self.channel.flush()
