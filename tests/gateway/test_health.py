@@ -1,3 +1,5 @@
+from datetime import datetime
+
 import pytest
 
 from tests.doubles.http import request
@@ -20,7 +22,9 @@ def test_deployments_are_told_apart(serve: Serve, upstream: OpenAIUpstream) -> N
     asked = len(upstream.requests)
     health = gateway.get("/health").json()
     assert (health["healthy_count"], health["unhealthy_count"]) == (4, 2)
-    assert health["healthy_endpoints"][0] == {"model": "good", "model_id": "good", "api_base": upstream.api_base}
+    good = health["healthy_endpoints"][0]
+    assert datetime.fromisoformat(good.pop("checked_at")).tzinfo is not None
+    assert good == {"model": "openai/good", "model_id": "good", "api_base": upstream.api_base}
     bad, gone = health["unhealthy_endpoints"]
     assert (bad["model_id"], bad["error_category"]) == ("bad", "authentication")
     assert (gone["model_id"], gone["error_category"]) == ("gone", "connection")
@@ -28,7 +32,10 @@ def test_deployments_are_told_apart(serve: Serve, upstream: OpenAIUpstream) -> N
     assert paths == ["/v1/chat/completions", "/v1/chat/completions", "/v1/embeddings", "/v1/embeddings"]
 
 
-@pytest.mark.parametrize(("query", "found"), [("model=a", ["a1", "a2"]), ("model_id=b1", ["b1"]), ("model=no", [])])
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [("model=a", ["a1", "a2"]), ("model_id=b1", ["b1"]), ("model=no", []), ("model=openai/gpt", ["a1", "a2", "b1"])],
+)
 def test_a_part_of_the_deployments(serve: Serve, upstream: OpenAIUpstream, query: str, found: list[str]) -> None:
     models = [entry(name[0], upstream, "gpt", identifier=name) for name in ("a1", "a2", "b1")]
     health = serve(models).get(f"/health?{query}").json()
@@ -40,11 +47,38 @@ def test_what_costs_much_or_names_no_model_is_not_probed(serve: Serve, upstream:
     gateway = serve([image, entry("any/*", upstream, "*")])
     asked = len(upstream.requests)
     health = gateway.get("/health").json()
-    assert [one["skipped"] for one in health["healthy_endpoints"]] == [
-        "deployments of mode image_generation are not probed",
-        "a wildcard names no model to probe",
-    ]
+    assert (health["healthy_count"], health["unhealthy_count"], health["skipped_count"]) == (0, 0, 2)
+    image, wildcard = health["skipped_endpoints"]
+    assert "image_generation" in image["skipped"]
+    assert "health_check_model" in wildcard["skipped"]
     assert len(upstream.requests) == asked
+
+
+def test_without_details_neither_addresses_nor_texts_are_shown(serve: Serve, upstream: OpenAIUpstream) -> None:
+    models = [entry("good", upstream, identifier="good"), entry("bad400", upstream, identifier="bad")]
+    gateway = serve(models, general={"health_check_details": False})
+    answer = gateway.get("/health")
+    health = answer.json()
+    assert set(health["healthy_endpoints"][0]) == {"model", "model_id", "checked_at"}
+    assert set(health["unhealthy_endpoints"][0]) == {"model", "model_id", "checked_at", "error_category"}
+    assert upstream.api_base.encode() not in answer.body
+    assert b"Unrecognized" not in answer.body
+    assert b"Unrecognized" in serve(models).get("/health").body
+
+
+def test_with_background_checks_nothing_is_asked_for_an_answer(serve: Serve) -> None:
+    with OpenAIUpstream() as upstream:
+        left_out = {"id": "left-out", "disable_background_health_check": True}
+        models = [entry("good", upstream, identifier="good"), {**entry("dear", upstream), "model_info": left_out}]
+        gateway = serve(models, general={"background_health_checks": True, "health_check_interval": 3600})
+        while not (health := gateway.get("/health").json())["healthy_count"]:
+            assert health["skipped_endpoints"][0]["skipped"] == "No health check has ended yet."
+        assert gateway.get("/health").json() == health
+        assert [one["model_id"] for one in health["healthy_endpoints"]] == ["good"]
+        [skipped] = health["skipped_endpoints"]
+        assert (skipped["model_id"], "disable_background_health_check" in skipped["skipped"]) == ("left-out", True)
+        assert [body["model"] for _, _, body in upstream.requests] == ["good"]
+        assert gateway.get("/health?model_id=left-out").json()["healthy_count"] == 0
 
 
 def test_a_probe_does_not_cool_a_deployment_down(serve: Serve, upstream: OpenAIUpstream) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from random import Random
 
 from headgate.config import Configuration
 from headgate.core.clock import monotonic
@@ -12,6 +13,7 @@ from headgate.core.provider import Headers, Operation
 from headgate.dialects import dialect_of
 from headgate.gateway import _headers as header_lines
 from headgate.gateway._journey import Journey, Services
+from headgate.gateway._probes import BackgroundProbes
 from headgate.gateway._routes import Match, Routes
 from headgate.gateway._runtime import build_runtime
 from headgate.gateway._upstreams import CREDENTIALS_CHECK_SECONDS, Upstreams, refresh_credentials
@@ -32,6 +34,8 @@ class Gateway:
         self.counters = Counters()
         self.body_limit = configuration.general.max_request_bytes
         self.draining = False
+        # Only replicas are kept out of step by it; nothing depends on what it is.
+        self.probes = BackgroundProbes(lambda: self.runtime, monotonic, Random())  # noqa: S311
         self.upstreams: Upstreams
         self._services: Services
         self._background: list[asyncio.Task[None]] = []
@@ -42,6 +46,7 @@ class Gateway:
         self._services = Services(lambda: self.runtime, self.upstreams, self.counters)
         self._background = [
             asyncio.create_task(self._keep_credentials_fresh()),
+            asyncio.create_task(self.probes.run(self.upstreams)),
             asyncio.create_task(asyncio.to_thread(self._load_prices)),
         ]
 

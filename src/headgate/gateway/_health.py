@@ -1,35 +1,17 @@
 """Health: is the process alive, should it get traffic, and do the deployments answer."""
 
-import asyncio
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from headgate.core.errors import GatewayError, UpstreamError
-from headgate.core.json import decode_object
-from headgate.core.provider import Call, Operation
+from headgate.core.errors import UpstreamError
 from headgate.gateway._gateway import Gateway
 from headgate.gateway._headers import COMPATIBLE_WITH
+from headgate.gateway._probes import Outcome, is_probed_in_background, probe_all
 from headgate.gateway._runtime import Target
 from headgate.routing import Deployment
-from headgate.transport.connection import Timeouts
-
-PROBE_SECONDS = 60.0
-_PROBES_AT_ONCE = 16
-_TIMEOUTS = Timeouts(first_byte=PROBE_SECONDS, total=PROBE_SECONDS)
-
-# The cheapest request of each mode, as LiteLLM probes; other modes are not probed because each probe costs money.
-_PROBES: dict[str, tuple[Operation, dict[str, Any]]] = {
-    "chat": (Operation.CHAT, {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 16}),
-    "completion": (Operation.COMPLETION, {"prompt": "hi", "max_tokens": 16}),
-    "embedding": (Operation.EMBEDDING, {"input": ["hi"]}),
-    "responses": (Operation.RESPONSES, {"input": "hi", "max_output_tokens": 16}),
-    "rerank": (Operation.RERANK, {"query": "hi", "documents": ["hi"]}),
-    "moderation": (Operation.MODERATION, {"input": "hi"}),
-}
 
 
 def routes(gateway: Gateway, root: str) -> list[BaseRoute]:
@@ -54,25 +36,21 @@ def routes(gateway: Gateway, root: str) -> list[BaseRoute]:
         return JSONResponse({"in_flight_requests": gateway.counters.in_flight})
 
     async def health(request: Request) -> Response:
-        gateway.runtime.authenticator.authenticate(request.headers.raw)
+        runtime = gateway.runtime
+        runtime.authenticator.authenticate(request.headers.raw)
         model, identifier = request.query_params.get("model"), request.query_params.get("model_id")
         chosen = [
             deployment
-            for deployment in gateway.runtime.deployments
-            if model in (None, deployment.group) and identifier in (None, deployment.id)
+            for deployment in runtime.deployments
+            if model in (None, deployment.group, deployment.provider.parameters["model"])
+            and identifier in (None, deployment.id)
         ]
-        slots = asyncio.Semaphore(_PROBES_AT_ONCE)
-        results = await asyncio.gather(*[_probe(gateway, deployment, slots) for deployment in chosen])
-        healthy = [result for result in results if "error" not in result]
-        unhealthy = [result for result in results if "error" in result]
-        return JSONResponse(
-            {
-                "healthy_endpoints": healthy,
-                "unhealthy_endpoints": unhealthy,
-                "healthy_count": len(healthy),
-                "unhealthy_count": len(unhealthy),
-            }
-        )
+        general = runtime.configuration.general
+        if general.background_health_checks:
+            outcomes = {deployment.id: _last(gateway, deployment) for deployment in chosen}
+        else:
+            outcomes = await probe_all(gateway.upstreams, chosen)
+        return JSONResponse(_report(chosen, outcomes, general.health_check_details))
 
     return [
         Route(f"{root}/health", health),
@@ -83,29 +61,40 @@ def routes(gateway: Gateway, root: str) -> list[BaseRoute]:
     ]
 
 
-async def _probe(gateway: Gateway, deployment: Deployment[Target], slots: asyncio.Semaphore) -> dict[str, Any]:
-    """Send the cheapest request to a deployment; return what it is, with `error` when it did not answer."""
-    provider = deployment.provider.provider
-    result: dict[str, Any] = {"model": deployment.model, "model_id": deployment.id, "api_base": provider.api_base}
-    mode = deployment.provider.mode
-    if "*" in provider.model:
-        return {**result, "skipped": "a wildcard names no model to probe"}
-    if mode not in _PROBES:
-        return {**result, "skipped": f"deployments of mode {mode} are not probed"}
-    operation, members = _PROBES[mode]
-    body = msgspec.json.encode({"model": deployment.group, **members})
-    call = Call(operation, deployment.group, decode_object(body), body)
-    async with slots:
-        try:
-            if provider.credentials is not None and not provider.credentials.available:
-                await asyncio.to_thread(provider.credentials.refresh)
-            response = await gateway.upstreams.send(provider.encode(call), _TIMEOUTS, whole=True)
-            answer = await response.read()
-            if not 200 <= response.status < 300:
-                raise provider.failure(response.status, response.headers, answer)
-            provider.decode(call, response.headers, answer)
-        except UpstreamError as error:
-            return {**result, "error": error.message, "error_category": error.category.value}
-        except GatewayError as error:
-            return {**result, "error": error.message}
-    return result
+def _last(gateway: Gateway, deployment: Deployment[Target]) -> Outcome:
+    """Return what the background found last of a deployment."""
+    if not is_probed_in_background(deployment):
+        return Outcome(skipped="model_info.disable_background_health_check is set.")
+    return gateway.probes.outcomes.get(deployment.id, Outcome(skipped="No health check has ended yet."))
+
+
+def _report(deployments: list[Deployment[Target]], outcomes: dict[str, Outcome], details: bool) -> dict[str, Any]:
+    """Return the body of `/health`. Without `details` it holds neither addresses nor what upstreams said."""
+    healthy: list[dict[str, Any]] = []
+    unhealthy: list[dict[str, Any]] = []
+    skipped: list[dict[str, Any]] = []
+    for deployment in deployments:
+        outcome, target = outcomes[deployment.id], deployment.provider
+        shown: dict[str, Any] = {"model": target.parameters["model"], "model_id": deployment.id}
+        if details:
+            shown["api_base"] = target.provider.api_base
+        if outcome.checked_at is not None:
+            shown["checked_at"] = outcome.checked_at.isoformat(timespec="seconds")
+        if outcome.skipped is not None:
+            skipped.append({**shown, "skipped": outcome.skipped})
+        elif outcome.error is not None:
+            if details:
+                shown["error"] = outcome.error.message
+            if isinstance(outcome.error, UpstreamError):
+                shown["error_category"] = outcome.error.category.value
+            unhealthy.append(shown)
+        else:
+            healthy.append(shown)
+    return {
+        "healthy_endpoints": healthy,
+        "unhealthy_endpoints": unhealthy,
+        "skipped_endpoints": skipped,
+        "healthy_count": len(healthy),
+        "unhealthy_count": len(unhealthy),
+        "skipped_count": len(skipped),
+    }

@@ -1,13 +1,12 @@
 """What serves requests, made from a configuration. A reload makes a new one and swaps it in whole."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from random import Random
-from typing import Any
 
 import msgspec
 
-from headgate.config import Configuration, ModelEntry, RouterSettings
+from headgate.config import PROVIDERS, Configuration, ModelEntry, RouterSettings
 from headgate.core.clock import monotonic
 from headgate.core.errors import ConfigurationError
 from headgate.core.money import Price
@@ -16,13 +15,12 @@ from headgate.gateway._headers import deployment_lines
 from headgate.gateway._policy import routing_policy
 from headgate.governance import Authenticator
 from headgate.ledger import prices
-from headgate.providers import create
+from headgate.providers import create, with_messages
 from headgate.routing import Deployment, Router
 from headgate.transport.connection import Timeouts
 
 _PRICES_KEPT = 1_000
 """Prices of concrete models that are kept per wildcard deployment; clients choose the names, so it is bounded."""
-
 
 PRICE_SECONDS = 60.0
 """How long a price that was looked up is used: some depend on the time of day."""
@@ -31,10 +29,25 @@ PRICE_SECONDS = 60.0
 class Target:
     """What the gateway binds to a deployment: its provider, and what is worked out once for all its requests."""
 
-    __slots__ = ("_prices", "header_lines", "info", "mode", "parameters", "provider", "streamed", "whole")
+    __slots__ = (
+        "_prices",
+        "header_lines",
+        "info",
+        "messages",
+        "mode",
+        "parameters",
+        "probed",
+        "provider",
+        "streamed",
+        "whole",
+    )
 
-    def __init__(self, entry: ModelEntry, provider: Provider, router: RouterSettings) -> None:
+    def __init__(self, entry: ModelEntry, provider: Provider, probed: Provider | None, router: RouterSettings) -> None:
         self.provider = provider
+        self.messages = with_messages(provider)
+        """What serves Anthropic's Messages API: the provider itself, or a translation to chat in front of it."""
+        self.probed = probed
+        """What a health check asks; None where that is not known: behind a wildcard without `health_check_model`."""
         self.parameters = entry.parameters.resolved()
         self.info = entry.info.model_dump(exclude_none=True)
         # Every provider has "embed" in the names of its embedding models; for the rest `model_info` tells.
@@ -48,6 +61,11 @@ class Target:
         self.streamed = Timeouts(first_byte=first, between=timeout)
         """For streams: `timeout` then bounds each silence, not the whole."""
         self._prices: dict[str, tuple[float, Price | None]] = {}
+
+    def serving(self, operation: Operation) -> Provider | None:
+        """Return what serves an operation; None when nothing here does."""
+        provider = self.messages if operation is Operation.MESSAGES else self.provider
+        return provider if provider is not None and provider.supports(operation) else None
 
     def price(self, wildcard: str, now: float) -> Price | None:
         """Return the price of the model, with `wildcard` in place of a `*`; None when it is unknown.
@@ -84,7 +102,7 @@ def supports(operation: Operation) -> Callable[[Target], bool]:
 
 
 def _supporter(operation: Operation) -> Callable[[Target], bool]:
-    return lambda target: target.provider.supports(operation)
+    return lambda target: target.serving(operation) is not None
 
 
 _SUPPORTS = {operation: _supporter(operation) for operation in Operation}
@@ -116,7 +134,8 @@ def build_runtime(configuration: Configuration, master_key: str | None, previous
 
 def _deployment(entry: ModelEntry, configuration: Configuration) -> Deployment[Target]:
     parameters, info = entry.parameters, entry.info
-    target = Target(entry, _provider(entry, configuration), configuration.router)
+    provider = _provider(entry, configuration)
+    target = Target(entry, provider, _probed(entry, provider, configuration), configuration.router)
     facts = None
     if configuration.router.enable_pre_call_checks and info.max_input_tokens is None:
         facts = prices.facts(target.provider.name, target.provider.model, {**target.info, **target.parameters})
@@ -145,13 +164,21 @@ def _deployment(entry: ModelEntry, configuration: Configuration) -> Deployment[T
 
 
 def _provider(entry: ModelEntry, configuration: Configuration) -> Provider:
-    parameters: Mapping[str, Any] = entry.parameters.resolved()
-    if configuration.litellm.drop_params:
-        parameters = {"drop_params": True, **parameters}
     mock = entry.parameters.mock_response
     if mock is not None:
         # The built-in model answers with a text that comes along in the body; no upstream is called.
         extra = {**entry.parameters.extra_body, "mock_response": mock}
         name = entry.parameters.model.rpartition("/")[2]
         return create(f"demo/{name}", {"extra_body": extra}, {})
-    return create(entry.parameters.model, parameters, configuration.environ)
+    return create(entry.parameters.model, entry.parameters.resolved(), configuration.environ)
+
+
+def _probed(entry: ModelEntry, provider: Provider, configuration: Configuration) -> Provider | None:
+    named = entry.info.health_check_model
+    if named is None or entry.parameters.mock_response is not None:
+        return provider if "*" not in provider.model else None
+    model = named if named.partition("/")[0] in PROVIDERS else f"{provider.name}/{named}"
+    try:
+        return create(model, entry.parameters.resolved(), configuration.environ)
+    except ConfigurationError as error:
+        raise ConfigurationError([f"health_check_model: {problem}" for problem in error.problems]) from error

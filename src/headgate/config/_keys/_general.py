@@ -9,9 +9,17 @@ GENERAL_SETTINGS = (
     *honoured("master_key", "LITELLM_MASTER_KEY", "The key that opens everything; the file wins over the environment."),
     *honoured("max_request_size_mb", "50", "The largest request body, in MB of 1024 * 1024 bytes."),
     *honoured("litellm_key_header_name", "none", "One more request header that may carry the key."),
-    *honoured("background_health_checks", "false", "Probes the deployments all the time; /health answers from that."),
-    *honoured("health_check_interval", "300", "Seconds between background health checks."),
-    *honoured("health_check_details", "true", "Shows errors and parameters in /health."),
+    *honoured(
+        "background_health_checks",
+        "false",
+        "Probes the deployments at an interval; /health answers with the last results and their time.",
+    ),
+    *honoured(
+        "health_check_interval",
+        "300",
+        "Seconds from one round of background health checks to the next, give or take a tenth.",
+    ),
+    *honoured("health_check_details", "true", "Shows addresses and the texts of errors in /health."),
     *planned(
         _NO_DATABASE,
         *("database_url", "database_connection_pool_limit", "database_connection_timeout", "store_model_in_db"),

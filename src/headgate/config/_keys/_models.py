@@ -131,7 +131,7 @@ MODEL_INFO = (
     *honoured("max_input_tokens", "price list", "The context window, for enable_pre_call_checks."),
     *honoured("max_output_tokens", "price list", "Shown by /model/info."),
     *_PRICE_KEYS,
-    *honoured("health_check_model", "the model", "The model that a health check asks, for wildcards."),
+    *honoured("health_check_model", "the model", "The model that health checks ask; a wildcard without it is skipped."),
     *honoured("disable_background_health_check", "false", "Leaves the deployment out of background health checks."),
     *planned("teams are not known.", "team_id", "team_public_model_name"),
     *planned("keys have no access groups.", "access_groups"),
