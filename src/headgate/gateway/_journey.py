@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from headgate.core.clock import monotonic
 from headgate.core.errors import GatewayError, UpstreamError
 from headgate.core.identifiers import call_id
-from headgate.core.provider import Attachment, Call, Operation
+from headgate.core.provider import Attachment, Call, Operation, Provider
 from headgate.core.usage import Usage
 from headgate.dialects import Request, decode, dialect_of
 from headgate.gateway import _headers as header_lines
@@ -59,6 +59,8 @@ class Journey:
     _open = True
     _request: Request
     _deployment: Deployment[Target]
+    _provider: Provider
+    """What serves the operation on the deployment that was chosen."""
 
     def __init__(self, services: Services, exchange: Exchange, match: Match) -> None:
         self._services = services
@@ -108,14 +110,13 @@ class Journey:
             disable_fallbacks=steering.disable_fallbacks,
             num_retries=steering.num_retries,
         )
-        self._deployment = dispatch.begin()
+        self._use(dispatch.begin())
 
     # -- the way in callbacks ------------------------------------------------------------------------------------
 
     def _start(self) -> bool:
         """Send the request if nothing must be waited for before; tell whether it was sent."""
-        call, target = self._request.call, self._deployment.provider
-        provider = target.provider
+        call, target, provider = self._request.call, self._deployment.provider, self._provider
         if call.stream or (provider.credentials is not None and not provider.credentials.available):
             return False
         call.wildcard = self._routed.wildcard
@@ -167,15 +168,14 @@ class Journey:
         """Move to the next deployment. Raises the error to answer with when there is none."""
         self._log_failure(error)
         retry = self._routed.fail(error, remaining_seconds=self._remaining)
-        self._deployment = retry.deployment
+        self._use(retry.deployment)
         if retry.delay_seconds:
             await asyncio.sleep(retry.delay_seconds)
             self.waited_seconds += retry.delay_seconds
 
     async def _attempt(self) -> None:
         """Call one deployment and send its answer. Raises `UpstreamError` while another one may still be tried."""
-        target, call = self._deployment.provider, self._request.call
-        provider = target.provider
+        target, call, provider = self._deployment.provider, self._request.call, self._provider
         call.wildcard = self._routed.wildcard
         if provider.credentials is not None and not provider.credentials.available:
             await asyncio.to_thread(provider.credentials.refresh)
@@ -203,8 +203,8 @@ class Journey:
         """Send a whole answer. Raises `UpstreamError` for one that is none."""
         target, call, dispatch = self._deployment.provider, self._request.call, self._routed
         if not 200 <= response.status < 300:
-            raise target.provider.failure(response.status, response.headers, body)
-        answer = target.provider.decode(call, response.headers, body)
+            raise self._provider.failure(response.status, response.headers, body)
+        answer = self._provider.decode(call, response.headers, body)
         usage, cost = answer.usage, None
         now = monotonic()
         if usage is not None:
@@ -230,7 +230,7 @@ class Journey:
         """Relay a stream. Raises `UpstreamError` when it fails before its first event."""
         target, call, dispatch = self._deployment.provider, self._request.call, self._routed
         exchange = self._exchange
-        translator = target.provider.translator(call, response.headers)
+        translator = self._provider.translator(call, response.headers)
         relay = Relay(exchange, response, translator)
         started_at = monotonic()
         try:
@@ -305,6 +305,13 @@ class Journey:
             exchange.respond(error.status, headers, dialect_of(self._match.operation).error(error))
 
     # -- small things --------------------------------------------------------------------------------------------
+
+    def _use(self, deployment: Deployment[Target]) -> None:
+        self._deployment = deployment
+        target = deployment.provider
+        messages = self._match.operation is Operation.MESSAGES
+        # Routing has asked already whether anything there serves the operation.
+        self._provider = (target.messages or target.provider) if messages else target.provider
 
     @property
     def _routed(self) -> Dispatch[Target]:
