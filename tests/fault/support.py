@@ -144,3 +144,10 @@ def check(reply: Reply, fault: Fault, token: str, *, stream: bool) -> None:
 def said(events: list[bytes]) -> str:
     """Return the text of a stream's events."""
     return "".join(json.loads(event)["choices"][0]["delta"].get("content") or "" for event in events)
+
+
+def refused(reply: Reply) -> None:
+    """Check that an answer is a clear refusal and says nothing of the inside."""
+    assert 400 <= reply.status < 500, reply
+    assert reply.error["message"]
+    assert b"Traceback" not in reply.body
