@@ -81,3 +81,14 @@ def test_the_environment_of_the_process_counts(path: Path, monkeypatch: pytest.M
     code, output = check(path)
     assert code == 0
     assert "sk-mine" not in output
+
+
+def test_a_catch_all_is_checked_for_each_provider_that_it_stands_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text("model_list:\n  - model_name: '*'\n    litellm_params: {model: '*'}\n")
+    monkeypatch.setenv("GROQ_API_KEY", "sk-value")
+    assert check(path)[0] == 0
+    path.write_text("model_list:\n  - model_name: '*'\n    litellm_params: {model: '*', api_key: sk-value}\n")
+    code, output = check(path)
+    assert (code, "api_key belongs to one" in output) == (2, True)

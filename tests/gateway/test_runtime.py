@@ -11,6 +11,7 @@ from headgate.core.errors import ConfigurationError
 from headgate.core.provider import Operation
 from headgate.gateway._runtime import PRICE_SECONDS, Runtime, build_runtime, supports
 from tests.doubles.anthropic_upstream import API_KEY, anthropic_upstream
+from tests.doubles.openai_upstream import OpenAIUpstream
 from tests.gateway.conftest import Serve
 from tests.gateway.support import demo, entry
 
@@ -84,6 +85,41 @@ def test_health_is_taken_over_by_a_new_runtime(tmp_path: Path) -> None:
     assert second.deployments[0].health is first.deployments[0].health
 
 
+CATCH_ALL = {"model_name": "*", "litellm_params": {"model": "*", "temperature": 0.5}}
+KEYS = {"OPENAI_API_KEY": "sk-of-openai", "GROQ_API_KEY": "sk-of-groq"}
+
+
+def test_behind_a_catch_all_the_requested_name_says_the_provider(serve: Serve, upstream: OpenAIUpstream) -> None:
+    bases = {"OPENAI_BASE_URL": upstream.api_base, "GROQ_API_BASE": f"{upstream.api_base}/groq"}
+    gateway = serve([CATCH_ALL], {**KEYS, **bases})
+    asked = len(upstream.requests)
+    assert gateway.chat("openai/gpt-4o").status == 200
+    assert gateway.chat("groq/llama/3").status == 200
+    (first, fields, body), (second, others, other) = upstream.requests[asked:]
+    assert (first, fields["authorization"]) == ("/v1/chat/completions", "Bearer sk-of-openai")
+    assert (body["model"], body["temperature"]) == ("gpt-4o", 0.5)
+    assert (second, others["authorization"]) == ("/v1/groq/chat/completions", "Bearer sk-of-groq")
+    assert other["model"] == "llama/3"
+
+
+@pytest.mark.parametrize("model", ["anthropic/claude", "ollama/llama3", "gpt-4o", "*", "openai/"])
+def test_no_provider_without_credentials_is_asked(serve: Serve, model: str) -> None:
+    answer = serve([CATCH_ALL], KEYS).chat(model)
+    assert (answer.status, answer.json()["error"]["param"]) == (400, "model")
+
+
+def test_an_entry_for_a_provider_counts_before_a_catch_all(tmp_path: Path) -> None:
+    own = entry("openai/*", HERE, "*", identifier="own")
+    runtime = build(tmp_path, [CATCH_ALL, own], environment_variables=KEYS)
+    assert [deployment.id for deployment in runtime.router.deployments("openai/gpt-4o")] == ["own"]
+    assert len(runtime.router.deployments("groq/llama")) == 1
+
+
+def test_a_catch_all_that_can_not_work_is_told_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"config.yaml:2: model '\*': model '\*' stands for every provider"):
+        build(tmp_path, [CATCH_ALL])
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_mock_response_calls_no_upstream(serve: Serve, stream: bool) -> None:
     gateway = serve([entry("mocked", "http://127.0.0.1:1/v1", mock_response="This is a test.")])
@@ -93,6 +129,13 @@ def test_a_mock_response_calls_no_upstream(serve: Serve, stream: bool) -> None:
         assert b'"content":" test."' in answer.body
     else:
         assert answer.json()["choices"][0]["message"]["content"] == "This is a test."
+
+
+@pytest.mark.parametrize(("encoding", "vector"), [("float", [0.5, -1.0]), ("base64", "AAAAPwAAgL8=")])
+def test_a_mock_response_of_numbers_is_an_embedding(serve: Serve, encoding: str, vector: object) -> None:
+    gateway = serve([entry("mocked", HERE, mock_response=[0.5, -1])])
+    answer = gateway.post("/v1/embeddings", {"model": "mocked", "input": ["a", "b"], "encoding_format": encoding})
+    assert [one["embedding"] for one in answer.json()["data"]] == [vector, vector]
 
 
 @pytest.mark.parametrize(("setting", "status"), [(True, 200), (False, 400)])

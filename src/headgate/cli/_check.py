@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from headgate.config import Finding, KeyUse, ModelEntry, Report, Severity, check_configuration
+from headgate.config import Finding, KeyUse, ModelEntry, Report, Severity, check_configuration, expand_entry
 from headgate.core.errors import ConfigurationError
 from headgate.providers import create
 
@@ -26,7 +26,8 @@ def check(file: Path, *, as_json: bool) -> int:
 
 def _provider_problems(entry: ModelEntry, environ: Mapping[str, str]) -> Sequence[str]:
     try:
-        create(entry.parameters.model, entry.parameters.resolved(), environ)
+        for one in expand_entry(entry, environ):
+            create(one.parameters.model, one.parameters.resolved(), environ)
     except ConfigurationError as error:
         return error.problems
     return ()

@@ -1,6 +1,7 @@
 """The configuration: LiteLLM's `config.yaml`, its environment variables, and what is wrong with them."""
 
 from headgate.config._audit import KeyUse
+from headgate.config._catch_all import expand_entry, is_catch_all
 from headgate.config._default import embedded_default
 from headgate.config._findings import Disposition, Finding, Severity
 from headgate.config._load import load_configuration
@@ -36,6 +37,8 @@ __all__ = [
     "Severity",
     "check_configuration",
     "embedded_default",
+    "expand_entry",
+    "is_catch_all",
     "load_configuration",
     "server_settings",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from headgate.config._completion import complete_general, complete_litellm, complete_router
 from headgate.config._findings import Findings
 from headgate.config._models import ModelEntry, ModelInfo, ModelParameters, entry_id
-from headgate.config._providers import DETECTIONS, first_set
+from headgate.config._providers import detected_providers
 from headgate.config._settings import Configuration, GeneralSettings, LitellmSettings, RouterSettings
 from headgate.core.errors import ConfigurationError
 
@@ -18,11 +18,8 @@ def embedded_default(environ: Mapping[str, str]) -> Configuration:
     """
     findings = Findings()
     models = [_entry("demo", {"model": "demo/demo"})]
-    for detection in DETECTIONS:
-        if all(first_set(environ, names) for names in detection.variables):
-            filled = {key: first_set(environ, names) for key, names in detection.parameters.items()}
-            group = f"{detection.provider}/*"
-            models.append(_entry(group, {"model": group, **{key: value for key, value in filled.items() if value}}))
+    for provider, parameters in detected_providers(environ).items():
+        models.append(_entry(f"{provider}/*", {"model": f"{provider}/*", **parameters}))
     litellm = LitellmSettings()
     configuration = Configuration(
         models=tuple(models),

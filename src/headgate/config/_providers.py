@@ -72,3 +72,14 @@ DETECTIONS = (
 def first_set(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     """Return the value of the first variable that is set and not empty."""
     return next((environ[name] for name in names if environ.get(name)), None)
+
+
+def detected_providers(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the providers that the environment has credentials for, each with its `litellm_params` from there."""
+    return {
+        detection.provider: {
+            key: value for key, names in detection.parameters.items() if (value := first_set(environ, names))
+        }
+        for detection in DETECTIONS
+        if all(first_set(environ, names) for names in detection.variables)
+    }

@@ -119,15 +119,24 @@ def _embeddings(body: dict[str, Any]) -> dict[str, Any]:
     inputs = given if isinstance(given, list) and (not given or not isinstance(given[0], int)) else [given]
     data = []
     for index, one in enumerate(inputs):
-        digest = hashlib.sha256(msgspec.json.encode(one)).digest()
-        numbers = [byte / 255 for byte in digest[:_DIMENSIONS]]
+        numbers = _numbers(body.get("mock_response"))
+        if numbers is None:
+            digest = hashlib.sha256(msgspec.json.encode(one)).digest()
+            numbers = [byte / 255 for byte in digest[:_DIMENSIONS]]
         vector: object = numbers
         if body.get("encoding_format") == "base64":
-            vector = struct.pack(f"<{_DIMENSIONS}f", *numbers)
+            vector = struct.pack(f"<{len(numbers)}f", *numbers)
         data.append({"object": "embedding", "index": index, "embedding": vector})
     tokens = sum(_tokens(_text(one)) for one in inputs)
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return {"object": "list", "data": data, "model": body.get("model", "demo"), "usage": usage}
+
+
+def _numbers(mock: object) -> list[float] | None:
+    """Return a `mock_response` that is an embedding."""
+    if not isinstance(mock, list) or not all(type(number) in (int, float) for number in mock):
+        return None
+    return [float(number) for number in mock]
 
 
 def _moderation(body: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from random import Random
 
 import msgspec
 
-from headgate.config import PROVIDERS, Configuration, ModelEntry, RouterSettings
+from headgate.config import PROVIDERS, Configuration, ModelEntry, RouterSettings, expand_entry, is_catch_all
 from headgate.core.clock import monotonic
 from headgate.core.errors import ConfigurationError
 from headgate.core.money import Price
@@ -115,9 +115,11 @@ def build_runtime(configuration: Configuration, master_key: str | None, previous
     """
     problems: list[str] = []
     deployments: list[Deployment[Target]] = []
+    taken = {entry.model_name for entry in configuration.models if not is_catch_all(entry)}
     for entry in configuration.models:
         try:
-            deployments.append(_deployment(entry, configuration))
+            entries = expand_entry(entry, configuration.environ, taken)
+            deployments.extend([_deployment(one, configuration) for one in entries])
         except ConfigurationError as error:
             where = f"{entry.file}:{entry.line}: " if entry.file is not None else ""
             problems.extend(f"{where}model {entry.model_name!r}: {problem}" for problem in error.problems)

@@ -47,7 +47,11 @@ _PRICE_KEYS = (
 )
 
 LITELLM_PARAMS = (
-    *honoured("model", "required", "`provider/model`; a `*` stands for what the client asked for."),
+    *honoured(
+        "model",
+        "required",
+        "`provider/model`; a `*` stands for what the client asked for, and alone for every provider, by its prefix.",
+    ),
     *honoured("api_key", _ENVIRONMENT, "The provider's key."),
     *honoured("api_base", "the provider's", "The base URL."),
     *honoured("base_url", "api_base", "Another name of api_base, which wins."),
@@ -69,7 +73,7 @@ LITELLM_PARAMS = (
     *honoured("order", "none", "Deployments of a lower order are used first."),
     *honoured("max_parallel_requests", "no limit", "Calls in flight at the same time."),
     *honoured("tags", "[]", "Tags that a request may ask for, with enable_tag_filtering."),
-    *honoured("mock_response", "none", "Answers with this and calls nothing."),
+    *honoured("mock_response", "none", "Answers with this and calls nothing; for embeddings, a list of numbers."),
     *honoured("drop_params", "litellm_settings.drop_params", "Drops what the provider does not support."),
     *honoured("additional_drop_params", "[]", "Members of the request that are always dropped."),
     *honoured("allowed_openai_params", "[]", "Members of the request that are never dropped."),

@@ -1,0 +1,24 @@
+"""Reading YAML in which every value knows its line, for the configuration files of other layers."""
+
+from headgate.config._findings import Finding, Findings, KeyPath, Severity, dotted
+from headgate.config._section import Count, Integer, Section
+from headgate.config._tree import DocumentError, Node, mapping, parse, plain, read
+from headgate.config._validation import validate
+
+__all__ = [
+    "Count",
+    "DocumentError",
+    "Finding",
+    "Findings",
+    "Integer",
+    "KeyPath",
+    "Node",
+    "Section",
+    "Severity",
+    "dotted",
+    "mapping",
+    "parse",
+    "plain",
+    "read",
+    "validate",
+]
