@@ -1,0 +1,18 @@
+"""`headgate.deploy.yaml`: what is deployed, where, and how large; everything wrong with it is told at once."""
+
+from headgate.deploy.settings._connections import ConnectionBudget, connection_budget
+from headgate.deploy.settings._environment import Environment
+from headgate.deploy.settings._example import default_file
+from headgate.deploy.settings._load import FILE_NAME, DeploySettings, load_settings
+from headgate.deploy.settings._presets import PRESETS
+
+__all__ = [
+    "FILE_NAME",
+    "PRESETS",
+    "ConnectionBudget",
+    "DeploySettings",
+    "Environment",
+    "connection_budget",
+    "default_file",
+    "load_settings",
+]

@@ -1,0 +1,97 @@
+"""What must hold between the values of one environment."""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network
+from itertools import combinations
+
+from headgate.deploy.settings._connections import connection_budget
+from headgate.deploy.settings._environment import Environment
+
+Problem = tuple[str, str]
+"""The setting at fault, and a sentence."""
+
+FARGATE_MEMORY = {
+    256: (512, 1024, 2048),
+    512: range(1024, 4097, 1024),
+    1024: range(2048, 8193, 1024),
+    2048: range(4096, 16385, 1024),
+    4096: range(8192, 30721, 1024),
+    8192: range(16384, 61441, 4096),
+    16384: range(32768, 122881, 8192),
+}
+"""MiB that Fargate offers with each number of CPU units
+(https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html)."""
+
+LOG_RETENTION = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827),
+    *(2192, 2557, 2922, 3288, 3653),
+)
+"""Days that CloudWatch Logs keeps
+(https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
+
+PREVIOUS_KEY_DAYS = 7
+"""A replaced master key stays valid that long (the ECS guide), so that rotations must lie further apart."""
+
+
+def check(environment: Environment, like: str) -> Iterator[Problem]:
+    """Tell everything that does not fit together; `like` is the preset that the environment follows."""
+    budget = connection_budget(environment)
+    if not budget.fits:
+        yield "max_connections", f"the database would run out of connections: {budget}. Raise it, or lower the others."
+    if environment.platform == "ecs":
+        yield from _edge(environment)
+        yield from _sizes(environment, like)
+        yield from _network(environment)
+
+
+def _edge(environment: Environment) -> Iterator[Problem]:
+    if environment.domain is None and not environment.allow_plaintext:
+        yield "domain", "HTTPS needs a domain. Set one, or allow_plaintext: true to serve HTTP."
+    if environment.domain is None and environment.hosted_zone_id is not None:
+        yield "hosted_zone_id", "a hosted zone is of no use without a domain."
+
+
+def _sizes(environment: Environment, like: str) -> Iterator[Problem]:
+    if not environment.min_tasks <= environment.tasks <= environment.max_tasks:
+        limits = f"min_tasks {environment.min_tasks} and max_tasks {environment.max_tasks}"
+        yield "tasks", f"{environment.tasks} is not between {limits}."
+    memory = FARGATE_MEMORY.get(environment.task_cpu)
+    if memory is None:
+        yield "task_cpu", f"Fargate has tasks of {_listed(FARGATE_MEMORY)} CPU units."
+    elif environment.task_memory not in memory:
+        yield "task_memory", f"with {environment.task_cpu} CPU units Fargate offers {_listed(memory)} MiB."
+    if environment.database_max_storage_gb < environment.database_storage_gb:
+        yield "database_max_storage_gb", f"is below database_storage_gb, {environment.database_storage_gb}."
+    if like == "prod" and not environment.multi_az:
+        yield "multi_az", "is on in production: a database in one zone takes 30 to 60 minutes to restore."
+    if environment.log_retention_days not in LOG_RETENTION:
+        yield "log_retention_days", f"CloudWatch keeps logs for {_listed(LOG_RETENTION)} days."
+    if environment.rotation_days <= PREVIOUS_KEY_DAYS:
+        yield (
+            "rotation_days",
+            f"must be above {PREVIOUS_KEY_DAYS}: that many days the previous master key stays valid.",
+        )
+
+
+def _network(environment: Environment) -> Iterator[Problem]:
+    vpc = IPv4Network(environment.vpc_cidr)
+    if not 16 <= vpc.prefixlen <= 28:
+        yield "vpc_cidr", "AWS takes ranges from /16 to /28."
+    subnets = [
+        (setting, IPv4Network(cidr))
+        for setting in ("public_subnets", "private_subnets")
+        for cidr in getattr(environment, setting)
+    ]
+    for setting, subnet in subnets:
+        if not subnet.subnet_of(vpc):
+            yield setting, f"{subnet} lies outside of {vpc}."
+    for (_, one), (setting, other) in combinations(subnets, 2):
+        if one.overlaps(other):
+            yield setting, f"{other} overlaps {one}."
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    found = [str(number) for number in numbers]
+    if len(found) > 24:
+        found = [*found[:3], "...", found[-1]]
+    return ", ".join(found)
