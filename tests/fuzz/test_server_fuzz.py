@@ -88,7 +88,9 @@ class Plane:
 
 
 async def _asgi(scope: object, receive: object, send: object) -> None:
-    await receive()  # type: ignore[operator]
+    while (message := await receive())["type"] == "http.request":  # type: ignore[operator]
+        if not message["more_body"]:
+            break
     await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
     await send({"type": "http.response.body", "body": b"asgi"})  # type: ignore[operator]
 

@@ -338,6 +338,21 @@ def test_a_refused_request_is_the_last_of_its_connection(behind: bytes) -> None:
     run(main())
 
 
+def test_a_body_that_breaks_behind_its_answer_gets_no_second_one() -> None:
+    """The control plane may answer before it has read all of a body."""
+
+    async def main() -> None:
+        async with serving() as served:
+            reader, writer = await served.connect()
+            writer.write(b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+            assert (await read_response(reader))[2] == b"asgi"
+            writer.write(b"zz\r\n")
+            assert await reader.read() == b""
+            writer.close()
+
+    run(main())
+
+
 def test_expect_continue() -> None:
     async def main() -> None:
         async with serving() as served:
@@ -418,6 +433,11 @@ def test_a_body_over_the_limit_is_413(request_bytes: bytes) -> None:
             b"POST /data HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * (HEAD_LIMIT // 6 + 10), 431, id="header-bomb"
         ),
         pytest.param(b"POST /" + b"a" * (HEAD_LIMIT + 10), 431, id="endless-url"),
+        pytest.param(
+            b"POST /other HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            400,
+            id="bad-chunk-size-on-the-control-plane",
+        ),
     ],
 )
 def test_what_is_not_a_usable_request_is_refused(request_bytes: bytes, status: int) -> None:

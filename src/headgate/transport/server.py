@@ -339,9 +339,12 @@ class ServerProtocol(HttpToolsProtocol):
             return
         current: Any = self.cycle
         answering = self.answering
-        if answering is not None and answering is current and not answering.complete:
-            # Its body broke off before anything was answered: this is its answer.
-            answering.response_complete = True
+        if current is not None and not self.pipeline and not _arrived(current):
+            # Its body broke off. Before anything was answered this is its answer; a second one there must not be.
+            if _started(current):
+                self.close()
+                return
+            self._give_up(current)
         if current is None or current.response_complete:
             path = self.url.partition(b"?")[0]
             refusal = self.plane.refuse(path, status, message)
@@ -353,12 +356,16 @@ class ServerProtocol(HttpToolsProtocol):
         # Answers are under way: what has arrived completely is still answered, and nothing after it is read.
         self._ignoring = True
         if not _arrived(current):
-            if not self.pipeline:
-                self.close()
-                return
             self.pipeline.popleft()
             current = self.pipeline[0][0] if self.pipeline else (answering or self._asgi)
         current.keep_alive = False
+
+    def _give_up(self, cycle: DirectExchange | RequestResponseCycle) -> None:
+        """Let nothing else answer a request."""
+        cycle.response_complete = True
+        if not isinstance(cycle, DirectExchange):
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""
@@ -437,3 +444,8 @@ class ServerProtocol(HttpToolsProtocol):
 def _arrived(cycle: DirectExchange | RequestResponseCycle) -> bool:
     """Tell whether a request has arrived completely."""
     return cycle.complete if isinstance(cycle, DirectExchange) else not cycle.more_body
+
+
+def _started(cycle: DirectExchange | RequestResponseCycle) -> bool:
+    """Tell whether anything of the answer was sent."""
+    return cycle.started if isinstance(cycle, DirectExchange) else cycle.response_started
