@@ -15,6 +15,8 @@ import openai
 import pytest
 import yaml
 
+from headgate.cli._serve import log_level_of
+from headgate.config import Configuration, LitellmSettings, server_settings
 from tests.cli.serving import MASTER_KEY, Served, run, wait_until
 from tests.doubles.http import begun
 from tests.doubles.openai_upstream import OpenAIUpstream
@@ -310,3 +312,35 @@ def running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+@pytest.mark.parametrize(
+    ("verbose", "environ", "level"),
+    [
+        (True, {}, "debug"),
+        (True, {"LITELLM_LOG": "ERROR"}, "error"),
+        (False, {}, "info"),
+        (False, {"HEADGATE_LOG": "DEBUG"}, "debug"),
+    ],
+)
+def test_set_verbose_counts_where_nobody_names_a_log_level(verbose: bool, environ: dict[str, str], level: str) -> None:
+    configuration = Configuration(litellm=LitellmSettings(set_verbose=verbose))
+    assert log_level_of(configuration, server_settings(environ)) == level
+
+
+@pytest.mark.parametrize("where", ["file", "environment"])
+def test_json_logs(tmp_path: Path, where: str) -> None:
+    sections = {"litellm_settings": {"json_logs": True}} if where == "file" else {}
+    path = write(tmp_path, "demo", **sections)
+    environ = {**WITH_KEY, "PORT": "0", "JSON_LOGS": "True", "DATABASE_URL": "x", "CONFIG_FILE_PATH": str(path)}
+    if where == "file":
+        del environ["JSON_LOGS"]
+    with Served(tmp_path, "serve", environ=environ) as served:
+        [line] = [json.loads(line) for line in served.log.splitlines()]
+        assert (line["level"], "DATABASE_URL" in line["message"]) == ("warning", True)
+
+
+def test_workers_host_and_port_come_from_the_environment(tmp_path: Path) -> None:
+    with Served(tmp_path, "serve", environ={"NUM_WORKERS": "2", "HOST": "127.0.0.1", "PORT": "0"}) as served:
+        wait_until(lambda: len(served.workers) == 2, "two workers")
+        assert served.chat((tmp_path / "data/master_key").read_text().strip()).status == 200

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from headgate.config._completion import GENERAL_VARIABLES, LITELLM_VARIABLES, ROUTER_VARIABLES
-from headgate.config._keys import SECTIONS, Key
+from headgate.config._keys import ENVIRONMENT, SECTIONS, Key
 from headgate.config._server import SERVER_VARIABLES, ServerSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -28,6 +28,7 @@ def _tables() -> Iterator[tuple[str, str]]:
     for section, keys in SECTIONS.items():
         if section not in _SHARED:
             yield ".".join(section) or "top", _key_table(keys)
+    yield "environment", _key_table(ENVIRONMENT, "variable")
     settings = {
         **_named("router_settings", ROUTER_VARIABLES),
         **_named("litellm_settings", LITELLM_VARIABLES),
@@ -56,9 +57,9 @@ def _default(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _key_table(keys: tuple[Key, ...]) -> str:
+def _key_table(keys: tuple[Key, ...], what: str = "key") -> str:
     rows = [[f"`{key.name}`", key.disposition.value, key.default, key.note] for key in keys]
-    return _rows(("key", "Headgate", "default", "what it does, or why not"), rows)
+    return _rows((what, "Headgate", "default", "what it does, or why not"), rows)
 
 
 def _rows(head: tuple[str, ...], rows: list[list[str]]) -> str:

@@ -1,9 +1,11 @@
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+import headgate
 from headgate.config import (
     Disposition,
     GeneralSettings,
@@ -14,8 +16,10 @@ from headgate.config import (
     RouterSettings,
     RoutingStrategyArguments,
 )
-from headgate.config._keys import SECTIONS
+from headgate.config._completion import GENERAL_VARIABLES, LITELLM_VARIABLES, ROUTER_VARIABLES
+from headgate.config._keys import ENVIRONMENT, SECTIONS
 from headgate.config._models import is_cost
+from headgate.config._server import SERVER_VARIABLES
 from headgate.ledger import _overrides
 
 _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
@@ -67,3 +71,27 @@ def test_the_listed_default_is_the_one_that_holds(section: tuple[str, ...]) -> N
             assert float(key.default) == default
         elif isinstance(default, str):
             assert key.default == default
+
+
+_READ_ELSEWHERE = {
+    "CONFIG_FILE_PATH": "cli/_serve.py",
+    "SERVER_ROOT_PATH": "gateway/_gateway.py",
+    "HTTPS_PROXY": "transport/dialer.py",
+    "HTTP_PROXY": "transport/dialer.py",
+    "NO_PROXY": "transport/dialer.py",
+}
+"""Variables that no setting stands for, each with the module that reads it."""
+
+
+def test_the_variables_that_are_honoured_are_those_that_are_read() -> None:
+    listed = {key.name for key in ENVIRONMENT if key.disposition is Disposition.HONOURED}
+    tables = (ROUTER_VARIABLES, LITELLM_VARIABLES, GENERAL_VARIABLES, SERVER_VARIABLES)
+    read = {name for table in tables for names in table.values() for name in names if not name.startswith("HEADGATE_")}
+    assert listed == read | _READ_ELSEWHERE.keys()
+    for name, module in _READ_ELSEWHERE.items():
+        assert name in (Path(headgate.__file__).parent / module).read_text()
+
+
+def test_each_variable_is_listed_once_and_says_something() -> None:
+    assert [name for name, count in Counter(key.name for key in ENVIRONMENT).items() if count > 1] == []
+    assert all(key.note.endswith(".") and "|" not in key.note for key in ENVIRONMENT)

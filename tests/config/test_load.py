@@ -51,3 +51,9 @@ def test_every_problem_is_reported_at_once_with_its_line(tmp_path: Path) -> None
         "9: router_settings.num_retries: input should be greater than or equal to 0.",
         "10: router_settings.fallbacks.ok: there is no model 'gone' to fall back to. There are: ok.",
     ]
+
+
+def test_a_variable_that_has_no_effect_yet_is_told_without_its_value(tmp_path: Path) -> None:
+    environ = {"DATABASE_URL": "postgres://secret", "LITELLM_MODE": "PRODUCTION", "STORE_MODEL_IN_DB": ""}
+    [warning] = load(tmp_path, MODEL, KEY="k", **environ).warnings
+    assert warning == "The environment variable DATABASE_URL is ignored. Not yet: nothing is kept in a database."

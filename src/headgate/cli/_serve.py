@@ -47,7 +47,7 @@ def _serve(config: Path | None, host: str | None, port: int | None, workers: int
     from headgate.gateway import run
     from headgate.telemetry import configure_logging
 
-    configure_logging(settings.log_level, json_lines=configuration.litellm.json_logs)
+    configure_logging(log_level_of(configuration, settings), json_lines=configuration.litellm.json_logs)
     for warning in configuration.warnings:
         logging.getLogger("headgate.config").warning("%s", warning)
     shown = master_key if key_file is not None and sys.stdout.isatty() else None
@@ -56,6 +56,13 @@ def _serve(config: Path | None, host: str | None, port: int | None, workers: int
         print(banner(configuration, settings.model_copy(update={"port": port}), key_file, shown), flush=True)
 
     return run(configuration, settings, master_key, load, announce)
+
+
+def log_level_of(configuration: Configuration, settings: ServerSettings) -> str:
+    """Return the log level: `set_verbose` means debug where neither command line nor environment say otherwise."""
+    if configuration.litellm.set_verbose and "log_level" not in settings.model_fields_set:
+        return "debug"
+    return settings.log_level
 
 
 def find_master_key(configuration: Configuration, settings: ServerSettings) -> tuple[str, Path | None]:

@@ -1,12 +1,12 @@
 """Holds every key of a configuration against the table of known ones."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headgate.config._findings import Disposition, Finding, Findings, KeyPath, Severity, dotted
-from headgate.config._keys import ITEM, MODEL_DEFAULTS, SECTIONS, Key
+from headgate.config._keys import ENVIRONMENT, ITEM, MODEL_DEFAULTS, SECTIONS, Key
 from headgate.config._tree import Node
 
 _OPEN_SECTIONS = {
@@ -55,6 +55,14 @@ def audit(root: Node, findings: Findings) -> tuple[KeyUse, ...]:
                 _note_key(section, (*path, name), node, known, findings)
                 _count_use(uses, section, name, node, known)
     return tuple(sorted(uses.values(), key=lambda use: (str(use.file), use.line)))
+
+
+def audit_environment(environ: Mapping[str, str], findings: Findings) -> None:
+    """Note the variables of LiteLLM's that are set and have no effect yet; the values do not matter, nor are shown."""
+    for key in ENVIRONMENT:
+        if key.planned and environ.get(key.name):
+            message = f"The environment variable {key.name} is {key.disposition.value}. {key.note}"
+            findings.add(Finding(Severity.WARNING, message, key=key.name, disposition=key.disposition))
 
 
 def _matches(node: Node, section: tuple[str, ...], path: KeyPath) -> Iterator[tuple[KeyPath, Node]]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from headgate.config._audit import KeyUse, audit
+from headgate.config._audit import KeyUse, audit, audit_environment
 from headgate.config._completion import complete_general, complete_litellm, complete_router
 from headgate.config._entries import read_models
 from headgate.config._environment import extended, resolve
@@ -70,6 +70,7 @@ def analyse(path: Path, environ: Mapping[str, str]) -> Analysis:
         source=path,
     )
     check_references(configuration, resolved, findings)
+    audit_environment(extended_environ, findings)
     return Analysis(configuration, models, audit(root, findings), findings)
 
 

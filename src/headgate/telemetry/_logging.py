@@ -23,13 +23,18 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str, *, json_lines: bool) -> None:
-    """Send the log of `level` and above to the standard error."""
+    """Send the log of `level` and above to the standard error; that of other packages from INFO on.
+
+    What others log at DEBUG may hold secrets: botocore writes out the credentials that it is given.
+    """
     handler = logging.StreamHandler(sys.stderr)
     readable = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
     handler.setFormatter(JsonFormatter() if json_lines else readable)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("headgate").setLevel(root.level)
+    root.setLevel(max(logging.INFO, root.level))
     # What uvicorn says about its start and end is said by the banner and by the exit code.
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, root.level))
     logging.getLogger("asyncio").setLevel(max(logging.WARNING, root.level))

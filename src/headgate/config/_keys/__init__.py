@@ -1,7 +1,8 @@
-"""Every key of LiteLLM 1.80.5's `config.yaml`, and what Headgate does with it."""
+"""Every key of LiteLLM 1.80.5's `config.yaml` and its environment, and what Headgate does with it."""
 
 from collections.abc import Mapping
 
+from headgate.config._keys._environment import ENVIRONMENT
 from headgate.config._keys._general import GENERAL_SETTINGS
 from headgate.config._keys._key import Key
 from headgate.config._keys._litellm import LITELLM_SETTINGS
@@ -15,7 +16,7 @@ from headgate.config._keys._router import (
 )
 from headgate.config._keys._top import TOP_LEVEL
 
-__all__ = ["ITEM", "MODEL_DEFAULTS", "SECTIONS", "Key"]
+__all__ = ["ENVIRONMENT", "ITEM", "MODEL_DEFAULTS", "SECTIONS", "Key"]
 
 ITEM = "*"
 """Stands in a section's name for any list position or any name that the user chooses."""

@@ -14,7 +14,7 @@ LITELLM_SETTINGS = (
     *honoured("cooldown_time", "5", "As in router_settings, which win."),
     *honoured("ssl_verify", "true", "Whether upstream certificates are verified, or a file of trusted ones."),
     *honoured("force_ipv4", "false", "Upstreams are reached over IPv4 only."),
-    *honoured("set_verbose", "false", "Logs at level debug."),
+    *honoured("set_verbose", "false", "Logs at level debug, unless HEADGATE_LOG or --log-level say otherwise."),
     *honoured("json_logs", "false", "Logs one JSON object per line."),
     *ignored("Bodies are never logged.", "turn_off_message_logging", "redact_user_api_key_info"),
     *ignored("Keys never reach a log or a metric.", "redact_messages_in_exceptions"),
