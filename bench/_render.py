@@ -15,6 +15,7 @@ faster than any model, and absolute figures hold for this machine only. What car
 within one run; `direct` (no gateway) and `nginx` (a reverse proxy that checks nothing) say what was possible.
 The gateways do not all do the same work for a request; the table of targets says what each does.
 
+<!-- not executed: takes minutes, and installs the peers from the network -->
 ```sh
 make bench-peers                  # LiteLLM, Portkey and TensorZero, each into its own prefix under .peers/
 make bench ARGS=--quick           # a look in under three minutes

@@ -1,0 +1,108 @@
+"""Every code block of README.md and docs/ does what it says, or says why nobody tried."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from headgate.config import load_configuration
+from tests.docs.pages import PAGES, ROOT, Block, all_blocks, blocks
+from tests.docs.reader import Reader
+from tests.doubles.anthropic_upstream import anthropic_upstream
+from tests.doubles.openai_upstream import OpenAIUpstream
+
+BLOCKS = all_blocks()
+NOT_EXECUTED = 4
+"""Blocks that no test executes: one installs from the network, the others need a container engine, a cluster, minutes."""
+
+EXECUTED = ("sh", "python")
+TOOLS = ("curl", "make", "openssl")
+
+
+def _of(language: str) -> list[Block]:
+    return [block for block in BLOCKS if block.language == language and not block.skipped]
+
+
+def _name(block: Block | Path) -> str:
+    return block.where if isinstance(block, Block) else block.stem
+
+
+@pytest.fixture
+def upstreams() -> Iterator[dict[str, str]]:
+    with OpenAIUpstream() as openai, anthropic_upstream() as anthropic:
+        yield {"OPENAI_API_BASE": openai.api_base, "ANTHROPIC_API_BASE": anthropic.url}
+
+
+def test_every_block_is_of_a_language_that_is_tested() -> None:
+    tested = {*EXECUTED, "yaml", "json", "nginx"}
+    unknown = [b.where for b in BLOCKS if b.language not in tested and not b.skipped and not b.prints]
+    assert unknown == []
+
+
+def test_few_blocks_are_not_executed() -> None:
+    assert len([block for block in BLOCKS if block.skipped]) <= NOT_EXECUTED, (
+        "execute it, or raise the number and say why"
+    )
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if any(block.language in EXECUTED for block in blocks(page))], ids=_name
+)
+def test_who_follows_a_page_gets_what_it_says(page: Path, tmp_path: Path, upstreams: dict[str, str]) -> None:
+    followed = [block for block in blocks(page) if not block.skipped]
+    text = "".join(block.text for block in followed)
+    missing = [tool for tool in TOOLS if re.search(rf"\b{tool} ", text) and shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    with Reader(tmp_path, upstreams) as reader:
+        for block in followed:
+            reader.follow(block)
+
+
+@pytest.mark.parametrize("block", _of("yaml"), ids=_name)
+def test_a_configuration_loads_without_a_warning(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(block.text)
+    names = re.findall(r"os\.environ/(\w+)", block.text)
+    configuration = load_configuration(file, dict.fromkeys(names, "sk-example"))
+    assert configuration.models
+    assert configuration.warnings == ()
+
+
+@pytest.mark.parametrize("block", _of("json"), ids=_name)
+def test_json_parses(block: Block) -> None:
+    json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.skipped and b.language in ("yaml", "json")], ids=_name)
+def test_data_that_is_not_executed_parses(block: Block) -> None:
+    documents = list(yaml.safe_load_all(block.text))
+    assert documents
+    assert None not in documents
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+@pytest.mark.parametrize("block", _of("nginx"), ids=_name)
+def test_nginx_accepts_a_configuration(block: Block, tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    text = re.sub(r"(?<=ssl_certificate_key )\S+(?=;)", str(key), block.text)
+    text = re.sub(r"(?<=ssl_certificate )\S+(?=;)", str(certificate), text)
+    file = tmp_path / "nginx.conf"
+    file.write_text(f"pid {tmp_path}/nginx.pid;\nerror_log {tmp_path}/error.log;\nevents {{}}\nhttp {{\n{text}}}\n")
+    done = subprocess.run(
+        ["nginx", "-t", "-p", tmp_path, "-c", file], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_configurations_in_the_repository_load(tmp_path: Path) -> None:
+    for file in (ROOT / "configs").glob("*.yaml"):
+        environ = dict.fromkeys(re.findall(r"os\.environ/(\w+)", file.read_text()), "us-east-1")
+        assert load_configuration(file, environ).models
