@@ -170,8 +170,8 @@ def test_a_path_that_only_looks_like_the_data_planes_serves_nothing(tmp_path: Pa
         ("http://gateway/v1/chat/completions", MASTER_KEY, 200),
         ("http://elsewhere/v1/chat/completions", MASTER_KEY, 200),
         ("http://gateway/v1/chat/completions", "sk-wrong", 401),
-        ("/v1/chat/completions/", MASTER_KEY, 307),
-        ("/v1/chat/completions/", "sk-wrong", 307),
+        ("/v1/chat/completions/", MASTER_KEY, 404),
+        ("/v1/chat/completions/", "sk-wrong", 404),
     ],
 )
 def test_other_spellings_that_http_knows_need_the_key_as_well(

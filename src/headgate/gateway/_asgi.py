@@ -214,7 +214,10 @@ def _control_plane(gateway: Gateway) -> Starlette:
         return Response(body, error.status_code, error.headers, "application/json")
 
     handlers = {GatewayError: _gateway_error, HTTPException: http_error}
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)  # type: ignore[arg-type]
+    application = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)  # type: ignore[arg-type]
+    # A redirect to the path without its slash would name whatever host the client has sent.
+    application.router.redirect_slashes = False
+    return application
 
 
 async def _gateway_error(_: Request, error: GatewayError) -> Response:

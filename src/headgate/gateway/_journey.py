@@ -234,7 +234,8 @@ class Journey:
         relay = Relay(exchange, response, translator)
         started_at = monotonic()
         try:
-            await relay.wait_for_first(timeouts.first_byte)
+            first_byte = timeouts.first_byte
+            await relay.wait_for_first(None if first_byte is None else max(first_byte - self._attempt_seconds, 0.0))
             first = monotonic() - started_at
             self.waited_seconds += first
             headers = header_lines.stream_lines(
