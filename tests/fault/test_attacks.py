@@ -177,7 +177,7 @@ def test_a_path_that_only_looks_like_the_data_planes_serves_nothing(tmp_path: Pa
 def test_other_spellings_that_http_knows_need_the_key_as_well(
     tmp_path: Path, target: str, key: str, status: int
 ) -> None:
-    """A server takes the absolute form (RFC 9112, section 3.2.2); a slash at the end is redirected, as in LiteLLM."""
+    """A server takes the absolute form (RFC 9112, section 3.2.2); a slash at the end makes another path."""
 
     async def main() -> None:
         async with WireServer(misbehave) as upstream, running(tmp_path, deployment(upstream.port)) as gateway:
