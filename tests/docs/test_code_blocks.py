@@ -18,7 +18,7 @@ from tests.doubles.openai_upstream import OpenAIUpstream
 
 BLOCKS = all_blocks()
 NOT_EXECUTED = 4
-"""Blocks that no test executes: one installs from the network, the others need a container engine, a cluster, minutes."""
+"""Blocks that no test executes: they install from the network, or need a container engine or a cluster, or minutes."""
 
 EXECUTED = ("sh", "python")
 TOOLS = ("curl", "make", "openssl")
