@@ -1,0 +1,144 @@
+"""How much of what an environment uses in a month of 730 hours."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from headgate.deploy.settings import Environment
+
+HOURS = Decimal(730)
+"""Hours in a month, as AWS' own calculator counts them (8,760 hours a year over 12)."""
+INTERFACE_ENDPOINTS = (
+    "ecr.api",
+    "ecr.dkr",
+    "secretsmanager",
+    "logs",
+    "kms",
+    "sts",
+    "bedrock-runtime",
+    "ssmmessages",
+    "monitoring",
+)
+"""The services that tasks without internet access reach through interface endpoints; S3's is a gateway, and free."""
+UNITS_PER_CPU = 1024
+MB_PER_GB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the settings do not say and a price needs. The defaults are the ECS guide's and those of the stacks.
+
+    `log_gb` arrive a month; `endpoints` are interface endpoints per private subnet; `waf_rules` count managed rule
+    groups as one each; `open_webui_cpu` (units) and `open_webui_memory` (MiB) are the size of Open WebUI's one task.
+    """
+
+    log_gb: Decimal = Decimal(5)
+    endpoints: int = len(INTERFACE_ENDPOINTS)
+    secrets: int = 4
+    waf_rules: int = 5
+    alarms: int = 12
+    dashboards: int = 1
+    custom_metrics: int = 1
+    open_webui_cpu: int = 512
+    open_webui_memory: int = 1024
+
+
+class Item(NamedTuple):
+    """A resource, the name of its price, how many units a month, and how that number comes about."""
+
+    resource: str
+    price: str
+    quantity: Decimal
+    reckoning: str
+
+
+class Meter(NamedTuple):
+    """A resource whose cost depends on traffic, the name of its price, and what makes it turn."""
+
+    resource: str
+    price: str
+    driver: str
+
+
+def items(environment: Environment, usage: Usage) -> Iterator[Item]:
+    """Yield what an environment uses whether or not a request comes; nothing on one machine of one's own."""
+    if environment.platform != "ecs":
+        return
+    yield from _tasks(environment, usage)
+    yield from _stores(environment)
+    yield from _network(environment, usage)
+    yield from _management(environment, usage)
+
+
+def meters(environment: Environment) -> Iterator[Meter]:
+    """Yield what an environment pays for by use, and what no estimate without traffic can know."""
+    if environment.platform != "ecs":
+        return
+    yield Meter("Load balancer capacity", "load-balancer.capacity", "25 new or 3,000 open connections, or 1 GB an hour")
+    yield Meter("Data to the internet", "transfer.out", "answers to clients, requests to model providers")
+    if environment.nat:
+        yield Meter("NAT gateway data", "nat.data", "requests to and answers from model providers")
+    yield Meter("Endpoint data", "endpoint.data", "logs, image pulls, Bedrock requests and answers")
+    yield Meter("Secret reads", "secret.calls", "task starts and re-reads")
+    yield Meter("Image storage", "registry.storage", "images kept in the repository")
+    yield Meter("Database backups", "rds.backup", "backups beyond the size of the database")
+    if environment.container_insights:
+        yield Meter("Container Insights", "container-insights.metric", "metrics of cluster, service, tasks, containers")
+    if environment.waf:
+        yield Meter("WAF requests", "waf.requests", "requests, refused ones included")
+
+
+def _tasks(environment: Environment, usage: Usage) -> Iterator[Item]:
+    yield from _fargate(environment.spot, environment.tasks, environment.task_cpu, environment.task_memory, "")
+    if environment.open_webui:
+        yield from _fargate(environment.spot, 1, usage.open_webui_cpu, usage.open_webui_memory, "Open WebUI ")
+
+
+def _fargate(spot: bool, count: int, cpu_units: int, memory: int, whose: str) -> Iterator[Item]:
+    kind, price = ("Spot", "fargate.spot") if spot else ("on demand", "fargate")
+    cpu, gigabytes = Decimal(cpu_units) / UNITS_PER_CPU, Decimal(memory) / MB_PER_GB
+    tasks = f"{count} task{'s' * (count != 1)}"
+    vcpu_hours, gb_hours = count * cpu * HOURS, count * gigabytes * HOURS
+    yield Item(f"{whose}Fargate vCPU ({kind})", f"{price}.vcpu", vcpu_hours, f"{tasks} x {cpu} vCPU x {HOURS} h")
+    yield Item(f"{whose}Fargate memory ({kind})", f"{price}.memory", gb_hours, f"{tasks} x {gigabytes} GB x {HOURS} h")
+
+
+def _stores(environment: Environment) -> Iterator[Item]:
+    copies = 2 if environment.multi_az else 1
+    where = "primary and standby" if environment.multi_az else "one zone"
+    name, size = environment.database_class, environment.database_storage_gb
+    yield Item(f"Database {name}", f"rds.{name}", copies * HOURS, f"{copies} x {HOURS} h ({where})")
+    yield Item("Database storage (gp3)", "rds.storage", Decimal(copies * size), f"{copies} x {size} GB ({where})")
+    if environment.redis:
+        node = environment.redis_node_type
+        yield Item(f"Redis {node}", f"elasticache.{node}", copies * HOURS, f"{copies} x {HOURS} h ({where})")
+
+
+def _network(environment: Environment, usage: Usage) -> Iterator[Item]:
+    zones = len(environment.public_subnets)
+    yield Item("Load balancer", "load-balancer.hour", HOURS, f"{HOURS} h, without capacity units")
+    yield Item("Load balancer addresses", "address.hour", zones * HOURS, f"{zones} zones x {HOURS} h")
+    if environment.nat:
+        yield Item("NAT gateway", "nat.hour", HOURS, f"{HOURS} h, without data")
+        yield Item("NAT gateway address", "address.hour", HOURS, f"{HOURS} h")
+    subnets = len(environment.private_subnets)
+    reckoning = f"{usage.endpoints} endpoints x {subnets} zones x {HOURS} h"
+    yield Item("Interface endpoints", "endpoint.hour", usage.endpoints * subnets * HOURS, reckoning)
+    if environment.domain is not None:
+        yield Item("Certificate", "certificate.month", Decimal(1), "public certificates are free")
+    if environment.waf:
+        yield Item("WAF web ACL", "waf.acl", Decimal(1), "1 ACL")
+        yield Item("WAF rules", "waf.rule", Decimal(usage.waf_rules), f"{usage.waf_rules} rules and rule groups")
+
+
+def _management(environment: Environment, usage: Usage) -> Iterator[Item]:
+    yield Item("KMS key", "kms.key", Decimal(1), "1 key of the customer")
+    yield Item("Secrets", "secret.month", Decimal(usage.secrets), f"{usage.secrets} secrets")
+    kept = usage.log_gb * environment.log_retention_days / 30
+    days = f"{usage.log_gb} GB a month kept {environment.log_retention_days} days, uncompressed"
+    yield Item("Logs taken in", "logs.ingestion", usage.log_gb, f"{usage.log_gb} GB a month")
+    yield Item("Logs kept", "logs.storage", kept, days)
+    yield Item("Alarms", "alarm.month", Decimal(usage.alarms), f"{usage.alarms} alarms")
+    yield Item("Dashboard", "dashboard.month", Decimal(usage.dashboards), f"{usage.dashboards} dashboard")
+    yield Item("Custom metric", "metric.month", Decimal(usage.custom_metrics), "the gateway's overhead")
