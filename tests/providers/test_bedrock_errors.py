@@ -69,6 +69,6 @@ def test_any_body_is_classified_by_its_status(body: bytes) -> None:
 
 def test_a_wait_is_passed_on_and_a_key_is_not() -> None:
     headers: Sequence[tuple[bytes, bytes]] = [(b"retry-after", b"3"), (b"x-amzn-errortype", b"ThrottlingException")]
-    error = read_failure(429, headers, b'{"message":"key hidden-key is slow"}', "hidden-key")
+    error = read_failure(429, headers, b'{"message":"key hidden-key is slow"}', ["hidden-key"])
     assert error.retry_after == 3
     assert "hidden-key" not in error.message

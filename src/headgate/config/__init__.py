@@ -5,7 +5,7 @@ from headgate.config._catch_all import expand_entry, is_catch_all
 from headgate.config._default import embedded_default
 from headgate.config._findings import Disposition, Finding, Severity
 from headgate.config._load import load_configuration
-from headgate.config._models import ModelEntry, ModelInfo, ModelParameters
+from headgate.config._models import ModelEntry, ModelInfo, ModelParameters, may_hold_secret
 from headgate.config._providers import PROVIDERS
 from headgate.config._report import Report, check_configuration
 from headgate.config._server import ServerSettings, server_settings
@@ -40,5 +40,6 @@ __all__ = [
     "expand_entry",
     "is_catch_all",
     "load_configuration",
+    "may_hold_secret",
     "server_settings",
 ]

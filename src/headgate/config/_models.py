@@ -22,6 +22,11 @@ def is_cost(name: str) -> bool:
     return _COST_NAME.search(name) is not None
 
 
+def may_hold_secret(name: str) -> bool:
+    """Tell by the name of a key of `litellm_params` or `model_info` whether its value has to stay inside."""
+    return _SECRET_NAME.search(name) is not None and not is_cost(name)
+
+
 class _Priced(Section):
     """A section whose price keys, typed or not, are numbers of dollars."""
 
@@ -172,6 +177,4 @@ def entry_id(model_name: str, raw_parameters: Mapping[str, object], ordinal: int
 
 
 def _is_public(key: str, value: object) -> bool:
-    if _SECRET_NAME.search(key) is None or is_cost(key):
-        return True
-    return isinstance(value, str) and value.startswith("os.environ/")
+    return not may_hold_secret(key) or (isinstance(value, str) and value.startswith("os.environ/"))

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from headgate.config import may_hold_secret
 from headgate.core.clock import monotonic
 from headgate.core.errors import ModelNotFoundError, NotFoundError
 from headgate.core.money import PICO_PER_DOLLAR
@@ -18,18 +19,9 @@ from headgate.routing import Deployment
 CREATED = 1_677_610_602
 """The creation time that LiteLLM gives for every model."""
 
-_SHOWN: tuple[str, ...] = (
-    "api_base",
-    "api_version",
-    "rpm",
-    "tpm",
-    "timeout",
-    "stream_timeout",
-    "weight",
-    "order",
-    "tags",
-)
+_SHOWN: tuple[str, ...] = ("api_version", "rpm", "tpm", "timeout", "stream_timeout", "weight", "order", "tags")
 _SHOWN += ("region_name", "aws_region_name", "max_parallel_requests", "cooldown_time", "custom_llm_provider")
+"""The keys of `litellm_params` that are shown as they are; any other value may hold a secret."""
 
 
 def routes(gateway: Gateway, root: str) -> list[BaseRoute]:
@@ -84,12 +76,22 @@ def _model(name: str) -> dict[str, Any]:
 def _deployment_info(deployment: Deployment[Target]) -> dict[str, Any]:
     target = deployment.provider
     parameters = {name: target.parameters[name] for name in _SHOWN if name in target.parameters}
-    information = {**_facts(deployment), "db_model": False, "key": deployment.model, **target.info}
+    if "api_base" in target.parameters:
+        # As the provider tells it: without a query, which may hold a key.
+        parameters["api_base"] = target.provider.api_base
+    information = {**_facts(deployment), "db_model": False, "key": deployment.model, **_public(target.info)}
     return {
         "model_name": deployment.group,
         "litellm_params": {**parameters, "model": target.parameters["model"]},
         "model_info": {**information, "litellm_provider": target.provider.name},
     }
+
+
+def _public(value: Any) -> Any:
+    """Return what somebody wrote into `model_info`, without what the names of its keys tell to be secret."""
+    if isinstance(value, dict):
+        return {key: _public(inner) for key, inner in value.items() if not may_hold_secret(str(key))}
+    return [_public(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _facts(deployment: Deployment[Target]) -> dict[str, Any]:

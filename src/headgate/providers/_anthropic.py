@@ -24,7 +24,7 @@ from headgate.providers._anthropic_errors import http_failure
 from headgate.providers._anthropic_models import capabilities
 from headgate.providers._anthropic_request import ChatSettings, encode_chat
 from headgate.providers._anthropic_streams import ChatTranslator, MessagesRelay
-from headgate.providers._connection import Base, extra_headers, header_block, parse_base, setting
+from headgate.providers._connection import Base, extra_headers, header_block, parse_base, secret_values, setting
 from headgate.providers._errors import protocol_error
 from headgate.providers._parameters import Defaults
 
@@ -33,7 +33,6 @@ _VERSION = "2023-06-01"
 _BASE_VARIABLES = ("ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL")
 _OPERATIONS = frozenset({Operation.CHAT, Operation.MESSAGES, Operation.COUNT_TOKENS})
 _CLIENT_HEADERS = frozenset({b"anthropic-version", b"anthropic-beta"})
-_SECRET_HEADER = re.compile(r"key|auth|token|secret|cookie")
 _HEADER_VALUE = re.compile(rb"[\x20-\x7e]{1,4096}")
 
 # Members of a native request that a deployment may give defaults for; others of its parameters are OpenAI's names.
@@ -151,7 +150,7 @@ class AnthropicProvider:
                 allowed_openai_params=frozenset(parameters.get("allowed_openai_params") or ()),
                 max_output_tokens=limit,
             ),
-            secrets=(key, *(value for field, value in given.items() if _SECRET_HEADER.search(field))),
+            secrets=(key, *secret_values(given, base.query)),
             clock=clock,
         )
 

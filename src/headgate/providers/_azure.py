@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from headgate.core.errors import ConfigurationError, InvalidRequestError
 from headgate.core.provider import Call, Operation
-from headgate.providers._connection import extra_headers, parse_base, setting
+from headgate.providers._connection import extra_headers, parse_base, secret_values, setting
 from headgate.providers._openai import PATHS, OpenAIProvider
 from headgate.providers._parameters import Defaults
 from headgate.providers._registry import PROVIDERS
@@ -58,13 +58,14 @@ class AzureProvider(OpenAIProvider):
         if not _is_segment(model):
             raise ConfigurationError([f"azure/{model} does not name a deployment."])
         headers, secret = _credentials(model, parameters, environ)
+        extra = extra_headers(parameters)
         return cls(
             name=name,
             model=model,
             base=base,
-            headers={**headers, **extra_headers(parameters)},
+            headers={**headers, **extra},
             defaults=Defaults.from_parameters(parameters),
-            secrets=(secret,),
+            secrets=(secret, *secret_values(extra)),
             endpoint=endpoint._replace(usage_on_request=dated is None or dated["date"] >= _STREAM_OPTIONS_SINCE),
             route=partial(_route, base.path, version),
         )

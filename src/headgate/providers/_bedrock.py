@@ -30,7 +30,7 @@ from headgate.providers._bedrock_request import ChatSettings, encode_chat
 from headgate.providers._bedrock_stream import ConverseTranslator
 from headgate.providers._bedrock_tools import answers_by_tool
 from headgate.providers._chat_answers import ChunkWriter
-from headgate.providers._connection import extra_headers, header_block
+from headgate.providers._connection import extra_headers, header_block, secret_values
 from headgate.providers._parameters import Defaults
 from headgate.transport.aws import Signer, shared_credentials
 
@@ -80,6 +80,7 @@ class BedrockProvider:
         self._defaults = defaults
         self._settings = settings
         self._given = dict(given)
+        self._secrets = (connection.api_key, *secret_values(given))
         self._guardrail = dict(guardrail)
         self._clock = clock
         self._identifiers = identifiers
@@ -209,7 +210,8 @@ class BedrockProvider:
 
     def failure(self, status: int, headers: Headers, body: bytes) -> UpstreamError:
         """Classify an answer that is not 2xx; see `core.provider.Provider.failure`."""
-        return read_failure(status, headers, body, self._connection.api_key)
+        signing = self._signer.secrets if self._signer is not None else ()
+        return read_failure(status, headers, body, (*self._secrets, *signing))
 
     def _members(self, call: Call) -> Members:
         return self._defaults[call.operation].apply(call.members)

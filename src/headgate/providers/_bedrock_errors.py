@@ -5,7 +5,7 @@ The exceptions and their statuses: https://docs.aws.amazon.com/bedrock/latest/AP
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -60,10 +60,10 @@ class _ErrorBody(msgspec.Struct):
 _error_body = msgspec.json.Decoder(_ErrorBody)
 
 
-def read_failure(status: int, headers: Headers, body: bytes, secret: str = "") -> UpstreamError:
-    """Classify an answer that is not 2xx. `secret` is taken out of the message."""
+def read_failure(status: int, headers: Headers, body: bytes, secrets: Sequence[str] = ()) -> UpstreamError:
+    """Classify an answer that is not 2xx. `secrets` are taken out of the message."""
     kind = next((value.decode("latin-1") for name, value in headers if name == b"x-amzn-errortype"), "")
-    error = _classify(status, kind, body, headers, secret)
+    error = _classify(status, kind, body, headers, secrets)
     error.upstream_status = status
     return error
 
@@ -82,7 +82,9 @@ def read_exception(message: Message) -> UpstreamError | None:
     return protocol_error("The upstream provider's stream holds a message that is neither an event nor an error.")
 
 
-def _classify(status: int, kind: str, payload: bytes, headers: Headers = (), secret: str = "") -> UpstreamError:
+def _classify(
+    status: int, kind: str, payload: bytes, headers: Headers = (), secrets: Sequence[str] = ()
+) -> UpstreamError:
     """`kind` is the exception's name, possibly with a namespace before or a URL after it."""
     try:
         body = _error_body.decode(payload)
@@ -96,4 +98,4 @@ def _classify(status: int, kind: str, payload: bytes, headers: Headers = (), sec
     if name.lower() == "modelstreamerrorexception" and body.original_status in (400, 429, 503):
         # The service behind the model said more exactly what is wrong.
         status = body.original_status
-    return classify(status, message, code=name, headers=headers, secrets=(secret,))
+    return classify(status, message, code=name, headers=headers, secrets=secrets)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from headgate.core.errors import ConfigurationError
 from headgate.core.provider import Origin
@@ -12,6 +12,7 @@ _PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 _PATH = re.compile(r"[!$%&'()*+,\-./0-9:;=@A-Z_a-z~]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_SECRET_HEADER = re.compile(r"key|auth|token|secret|cookie", re.IGNORECASE)
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 # The transport writes these itself; a second one would desynchronize the connection.
 _TRANSPORT_HEADERS = frozenset(
@@ -92,6 +93,12 @@ def extra_headers(parameters: Mapping[str, Any]) -> dict[str, str]:
     if problems:
         raise ConfigurationError(problems)
     return headers
+
+
+def secret_values(headers: Mapping[str, str], query: str = "") -> tuple[str, ...]:
+    """Return what no error may quote: the values of headers that authenticate, and of a base URL's query."""
+    given = [value for name, value in headers.items() if _SECRET_HEADER.search(name)]
+    return (*given, *(value for _, value in parse_qsl(query)))
 
 
 def header_block(*groups: Mapping[str, str]) -> bytes:

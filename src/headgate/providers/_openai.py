@@ -20,7 +20,7 @@ from headgate.core.provider import (
     StreamTranslator,
     UpstreamRequest,
 )
-from headgate.providers._connection import Base, extra_headers, header_block, parse_base, setting
+from headgate.providers._connection import Base, extra_headers, header_block, parse_base, secret_values, setting
 from headgate.providers._errors import classify, clean, protocol_error, read_error
 from headgate.providers._openai_stream import ChunkRelay, OpaqueRelay, TypedRelay
 from headgate.providers._openai_usage import read_meta, read_usage
@@ -115,13 +115,14 @@ class OpenAIProvider:
             headers["OpenAI-Organization"] = organization
         if endpoint.model_prefix and "/" not in model:
             model = endpoint.model_prefix + model
+        extra = extra_headers(parameters)
         return cls(
             name=name,
             model=model,
             base=base,
-            headers={**headers, **extra_headers(parameters)},
+            headers={**headers, **extra},
             defaults=Defaults.from_parameters(parameters),
-            secrets=(key,) if key else (),
+            secrets=(key, *secret_values(extra, base.query)),
             endpoint=endpoint,
         )
 

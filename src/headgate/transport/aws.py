@@ -172,6 +172,12 @@ class Signer:
         self._auth(self._credentials.frozen, self._service, self._region).add_auth(request)
         return dict(request.headers.items())
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What authenticates at present: no text that quotes it may be passed on. Raises `UpstreamError` as `sign`."""
+        frozen = self._credentials.frozen
+        return tuple(value for value in (frozen.access_key, frozen.secret_key, frozen.token) if value)
+
 
 _shared: weakref.WeakValueDictionary[AwsSettings, AwsCredentials] = weakref.WeakValueDictionary()
 _shared_lock = threading.Lock()
