@@ -2,13 +2,16 @@
 
 Shell blocks run in bash, one after the other, and hand their variables on. A block that ends by starting the gateway in
 the foreground goes on running, as in a terminal of its own, until the page starts another. Python blocks run with the
-environment's Python. Blocks that begin with `# name` are saved under that name.
+environment's Python. Blocks that begin with `# name` are saved under that name; a program among them runs when the page
+runs it.
 
 Addresses are the only thing that differs from the page: its port 4000 becomes a free one, and the variables that
 LiteLLM has for it send what goes to OpenAI and Anthropic to doubles.
 """
 
+import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -60,7 +63,7 @@ class Reader:
         elif block.language == "sh":
             keep = f"export -p > '{self._state}'\n"
             self._run(["bash", "-euo", "pipefail", "-c", f"{self._variables}{text}{keep}"], block.where)
-        elif block.language == "python":
+        elif block.language == "python" and not block.file:
             self._run(["bash", "-c", f'{self._variables}exec python -c "$0"', text], block.where)
 
     def __enter__(self) -> Self:
@@ -145,10 +148,12 @@ class Reader:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port below those that the system gives to outgoing connections, so that none takes it meanwhile."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _last_command(text: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from headgate.config import load_configuration
-from tests.docs.pages import PAGES, ROOT, Block, all_blocks, blocks
+from tests.docs.pages import ELSEWHERE, PAGES, ROOT, Block, all_blocks, blocks
 from tests.docs.reader import Reader
 from tests.doubles.anthropic_upstream import anthropic_upstream
 from tests.doubles.openai_upstream import OpenAIUpstream
@@ -44,6 +44,11 @@ def test_every_block_is_of_a_language_that_is_tested() -> None:
     assert unknown == []
 
 
+def test_pages_with_a_test_of_their_own_have_one() -> None:
+    for page, test in ELSEWHERE.items():
+        assert f"docs/{page}" in (ROOT / test).read_text()
+
+
 def test_few_blocks_are_not_executed() -> None:
     assert len([block for block in BLOCKS if block.skipped]) <= NOT_EXECUTED, (
         "execute it, or raise the number and say why"
@@ -51,7 +56,7 @@ def test_few_blocks_are_not_executed() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if any(block.language in EXECUTED for block in blocks(page))], ids=_name
+    "page", [page for page in PAGES if any(b.page == page and b.language in EXECUTED for b in BLOCKS)], ids=_name
 )
 def test_who_follows_a_page_gets_what_it_says(page: Path, tmp_path: Path, upstreams: dict[str, str]) -> None:
     followed = [block for block in blocks(page) if not block.skipped]
@@ -62,6 +67,12 @@ def test_who_follows_a_page_gets_what_it_says(page: Path, tmp_path: Path, upstre
     with Reader(tmp_path, upstreams) as reader:
         for block in followed:
             reader.follow(block)
+
+
+@pytest.mark.parametrize("block", [block for block in _of("python") if block.file], ids=_name)
+def test_a_program_that_is_saved_is_run(block: Block) -> None:
+    after = [b.text for b in blocks(block.page) if b.line > block.line and b.language == "sh" and not b.skipped]
+    assert any(f"python {block.file}\n" in text for text in after)
 
 
 @pytest.mark.parametrize("block", _of("yaml"), ids=_name)

@@ -36,4 +36,4 @@ def test_links_lead_to_pages_and_headings_that_exist(page: Path) -> None:
 def test_the_index_names_every_page() -> None:
     index = (ROOT / "docs/index.md").read_text()
     pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
-    assert {name for name in pages if f"({name}" not in index} == set()
+    assert {name for name in pages if f"({name}" not in index} == set(), "add a row to docs/index.md"
