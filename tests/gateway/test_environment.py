@@ -83,10 +83,17 @@ class SecureHandler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class SecureServer(ThreadingHTTPServer):
+    """Serves TLS."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that do not trust the certificate and leave."""
+
+
 @pytest.fixture
 def secure_upstream() -> Iterator[str]:
     """The base URL of an upstream whose certificate is signed by the tests' own authority."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), SecureHandler)
+    server = SecureServer(("127.0.0.1", 0), SecureHandler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATES / "localhost.pem")
     server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -53,6 +53,22 @@ def test_timeouts_come_from_the_deployment_before_the_router(tmp_path: Path) -> 
     assert own.streamed.total is None
 
 
+@pytest.mark.parametrize(
+    ("parameters", "retries"),
+    [({}, None), ({"max_retries": 4}, 4), ({"max_retries": 4, "num_retries": 0}, 0)],
+)
+def test_max_retries_counts_where_num_retries_is_not_set(
+    tmp_path: Path, parameters: dict[str, Any], retries: int | None
+) -> None:
+    assert build(tmp_path, [entry("gpt", HERE, **parameters)]).deployments[0].num_retries == retries
+
+
+def test_a_model_for_health_checks_that_can_not_be_asked_is_told(tmp_path: Path) -> None:
+    wildcard = {**entry("any/*", HERE, "*"), "model_info": {"health_check_model": "azure/"}}
+    with pytest.raises(ConfigurationError, match=r"health_check_model: The model name after azure/ is empty"):
+        build(tmp_path, [wildcard])
+
+
 def test_prices_are_kept_for_a_while(tmp_path: Path) -> None:
     [deployment] = build(tmp_path, [entry("any/*", HERE, "*")]).deployments
     target = deployment.provider
