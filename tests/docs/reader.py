@@ -38,7 +38,7 @@ class Reader:
         self._folder = directory / "headgate"
         self._out = directory / "served"
         self._state = directory / "variables"
-        self._port = _free_port()
+        self._port = free_port()
         self._printed = ""
         self._served: subprocess.Popen[bytes] | None = None
         self._check_out()
@@ -147,7 +147,7 @@ class Reader:
         return self._out.read_text() if self._out.exists() else ""
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port below those that the system gives to outgoing connections, so that none takes it meanwhile."""
     while True:
         port = random.randrange(10_000, 32_000)

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +38,7 @@ def upstreams() -> Iterator[dict[str, str]]:
 
 
 def test_every_block_is_of_a_language_that_is_tested() -> None:
+    # What nginx blocks do is in test_reverse_proxy.py.
     tested = {*EXECUTED, "yaml", "json", "nginx"}
     unknown = [b.where for b in BLOCKS if b.language not in tested and not b.skipped and not b.prints]
     assert unknown == []
@@ -97,23 +97,7 @@ def test_data_that_is_not_executed_parses(block: Block) -> None:
     assert None not in documents
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
-@pytest.mark.parametrize("block", _of("nginx"), ids=_name)
-def test_nginx_accepts_a_configuration(block: Block, tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
-    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    text = re.sub(r"(?<=ssl_certificate_key )\S+(?=;)", str(key), block.text)
-    text = re.sub(r"(?<=ssl_certificate )\S+(?=;)", str(certificate), text)
-    file = tmp_path / "nginx.conf"
-    file.write_text(f"pid {tmp_path}/nginx.pid;\nerror_log {tmp_path}/error.log;\nevents {{}}\nhttp {{\n{text}}}\n")
-    done = subprocess.run(
-        ["nginx", "-t", "-p", tmp_path, "-c", file], capture_output=True, text=True, check=False, timeout=20
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_configurations_in_the_repository_load(tmp_path: Path) -> None:
+def test_the_configurations_in_the_repository_load() -> None:
     for file in (ROOT / "configs").glob("*.yaml"):
         environ = dict.fromkeys(re.findall(r"os\.environ/(\w+)", file.read_text()), "us-east-1")
         assert load_configuration(file, environ).models
