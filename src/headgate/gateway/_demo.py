@@ -12,15 +12,14 @@ import msgspec
 
 from headgate.core.provider import UpstreamRequest
 from headgate.transport.connection import Timeouts
-from headgate.transport.fields import HeaderFields
 from headgate.transport.response import Response
 
 CREATED = 1_700_000_000
 """The time that every answer claims, so that equal requests get equal answers."""
 _DIMENSIONS = 8
 _WORD_LIMIT = 200
-_JSON = HeaderFields(b"content-type: application/json\r\n")
-_EVENTS = HeaderFields(b"content-type: text/event-stream\r\n")
+_JSON = [(b"content-type", b"application/json")]
+_EVENTS = [(b"content-type", b"text/event-stream")]
 
 
 class DemoUpstream:
@@ -62,13 +61,13 @@ class _Nothing:
 
 
 def _put_json(response: Response, value: object, status: int = 200) -> None:
-    response.put_head(status, _JSON)
+    response.put_head(status, list(_JSON), b"")
     response.put_data(msgspec.json.encode(value))
     response.put_end()
 
 
 def _put_events(response: Response, chunks: list[dict[str, Any]]) -> None:
-    response.put_head(200, _EVENTS)
+    response.put_head(200, list(_EVENTS), b"")
     response.put_data(b"".join([b"data: %b\n\n" % msgspec.json.encode(chunk) for chunk in chunks]))
     response.put_data(b"data: [DONE]\n\n")
     response.put_end()

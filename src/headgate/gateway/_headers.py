@@ -1,26 +1,24 @@
 """Response header lines: LiteLLM's `x-litellm-*` names, and what of the upstream's header a client may see."""
 
-import re
-
 from headgate.core.money import format_dollars
+from headgate.core.provider import Headers
 
 COMPATIBLE_WITH = "1.80.5"
 """The LiteLLM version whose interface this is, in `x-litellm-version`."""
 
-_INTERNAL = (
-    # of one hop (RFC 9110, section 7.6.1)
-    *("connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "upgrade"),
-    "transfer-encoding",
-    # tells of hosts behind the gateway, or acts on the client in the upstream's name
-    *("set-cookie", "set-cookie2", "location", "content-location", "via", "alt-svc", "forwarded", "link"),
-    *("x-served-by", "x-backend", "x-backend-server", "x-envoy-upstream-service-time", "x-upstream", "nel"),
-    *("report-to", "strict-transport-security", "clear-site-data", "refresh", "access-control-allow-origin"),
+_INTERNAL = frozenset(
+    {
+        # of one hop (RFC 9110, section 7.6.1)
+        *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-connection", b"te", b"trailer", b"upgrade"),
+        b"transfer-encoding",
+        # tells of hosts behind the gateway, or acts on the client in the upstream's name
+        *(b"set-cookie", b"set-cookie2", b"location", b"content-location", b"via", b"alt-svc", b"forwarded", b"link"),
+        *(b"x-served-by", b"x-backend", b"x-backend-server", b"x-envoy-upstream-service-time", b"x-upstream", b"nel"),
+        *(b"report-to", b"strict-transport-security", b"clear-site-data", b"refresh", b"access-control-allow-origin"),
+    }
 )
-_INTERNAL_LINES = re.compile(rf"^(?:{'|'.join(_INTERNAL)}):[^\n]*\n".encode(), re.IGNORECASE | re.MULTILINE)
-_RATE_LIMIT_LINES = re.compile(rb"^x-ratelimit-[^\n]*\n", re.IGNORECASE | re.MULTILINE)
-_END = b"\r\n"
-_PREFIX = b"llm_provider-"
 _FIELD_LIMIT = 64
+_PREFIXES_KEPT = 500
 _BYTE_LIMIT = 8 * 1024
 
 
@@ -33,32 +31,37 @@ def deployment_lines(identifier: str, api_base: str, group: str) -> bytes:
     ).encode("latin-1")
 
 
-def upstream_lines(lines: bytes) -> bytes:
-    """Return an upstream's header lines as `llm_provider-*`, and its rate-limit fields under their own names too.
+def upstream_lines(headers: Headers) -> bytes:
+    """Return the upstream's header fields as `llm_provider-*`, and its rate-limit fields under their own names too.
 
-    `lines` are complete and checked, as `HeaderFields` keeps them. Fields of one hop and fields that tell of internal
-    hosts are left out; number and size are bounded.
+    Fields of one hop and fields that tell of internal hosts are left out; number and size are bounded.
     """
-    kept = _INTERNAL_LINES.sub(b"", lines)
-    if len(kept) > _BYTE_LIMIT or kept.count(_END) > _FIELD_LIMIT:
-        kept = _cut(kept)
-    if not kept:
-        return b""
-    prefixed = _PREFIX + kept[: -len(_END)].replace(_END, _END + _PREFIX) + _END
-    if b"-ratelimit-" in kept.lower():
-        return prefixed + b"".join(_RATE_LIMIT_LINES.findall(kept))
-    return prefixed
+    parts: list[bytes] = []
+    for name, value in headers[:_FIELD_LIMIT]:
+        prefix = _PREFIXES.get(name)
+        if prefix is None:
+            prefix = _prefix(name)
+        if prefix:
+            parts += (prefix, value, _END)
+            if name.startswith(b"x-ratelimit-"):
+                parts += (name, b": ", value, _END)
+    joined = b"".join(parts)
+    if len(joined) <= _BYTE_LIMIT:
+        return joined
+    end = joined.rfind(_END, 0, _BYTE_LIMIT)
+    return b"" if end < 0 else joined[: end + len(_END)]
 
 
-def _cut(lines: bytes) -> bytes:
-    """Return as many of the first lines as the bounds allow."""
-    size, cut = 0, []
-    for line in lines.split(_END)[:_FIELD_LIMIT]:
-        size += len(line) + len(_END)
-        if size > _BYTE_LIMIT or not line:
-            break
-        cut.append(line + _END)
-    return b"".join(cut)
+_END = b"\r\n"
+_PREFIXES: dict[bytes, bytes] = dict.fromkeys(_INTERNAL, b"")
+"""What stands before the value of each field, kept for the names that upstreams really send."""
+
+
+def _prefix(name: bytes) -> bytes:
+    prefix = b"llm_provider-%b: " % name
+    if len(_PREFIXES) < _PREFIXES_KEPT:
+        _PREFIXES[name] = prefix
+    return prefix
 
 
 def answer_lines(

@@ -224,7 +224,7 @@ class Journey:
             dispatch.fallbacks,
         )
         self._close()
-        self._exchange.respond(200, headers + header_lines.upstream_lines(response.headers.lines), answer.body)
+        self._exchange.respond(200, headers + header_lines.upstream_lines(response.headers), answer.body)
 
     async def _stream(self, response: Response, timeouts: Timeouts) -> None:
         """Relay a stream. Raises `UpstreamError` when it fails before its first event."""
@@ -241,7 +241,7 @@ class Journey:
             headers = header_lines.stream_lines(
                 self._identifier, target.header_lines, dispatch.retries, dispatch.fallbacks
             )
-            await relay.run(200, headers + header_lines.upstream_lines(response.headers.lines))
+            await relay.run(200, headers + header_lines.upstream_lines(response.headers))
             if relay.failure is not None:
                 self._log_failure(relay.failure)
                 dispatch.fail_finally(relay.failure)

@@ -9,7 +9,6 @@ import msgspec
 
 from headgate.core.errors import UpstreamError
 from headgate.transport.failures import connection_failed, protocol_broken, timed_out
-from headgate.transport.fields import HeaderFields
 from headgate.transport.outbox import Channel, outbox_of
 from headgate.transport.response import Notify, Response
 
@@ -29,11 +28,6 @@ class Timeouts(msgspec.Struct, frozen=True):
     first_byte: float | None = None
     between: float | None = None
     total: float | None = None
-
-
-def _framed(headers: HeaderFields) -> bool:
-    """Tell whether an answer says where it ends; otherwise it ends with its connection (RFC 9112, section 6.3)."""
-    return headers.contains(b"content-length") or headers.contains(b"transfer-encoding")
 
 
 class StaleConnectionError(Exception):
@@ -75,11 +69,11 @@ class Connection(asyncio.Protocol):
         new connection is safe; never before this returns.
         """
         self._response = response = Response(self, notify, whole=whole, size_limit=size_limit)
-        self._head = b""
-        self._interim = 0
+        self._head: list[tuple[bytes, bytes]] = []
         self._pieces: list[bytes] = []
+        self._encoding = b""
         self._head_bytes = 0
-        self._done = self._surplus = self._data_seen = self._keep_alive = False
+        self._framed = self._done = self._surplus = self._data_seen = self._keep_alive = False
         now = self._loop.time()
         never = float("inf")
         self._between = timeouts.between
@@ -147,8 +141,6 @@ class Connection(asyncio.Protocol):
             return
         try:
             self._head_bytes += len(data)
-            if not self._data_seen:
-                self._head = self._head + data if self._head else data
             if self._data_seen or self._head_bytes <= HEAD_LIMIT:
                 self._parser.feed_data(data)
             else:
@@ -190,7 +182,7 @@ class Connection(asyncio.Protocol):
         response, self._response = self._response, None
         if response is None:
             return
-        if self._data_seen and exc is None and not _framed(response.headers):
+        if self._data_seen and not self._framed and exc is None:
             response.put_end()
         elif self.used and not self._data_seen and not self._head_bytes:
             response.reject(StaleConnectionError())
@@ -207,6 +199,17 @@ class Connection(asyncio.Protocol):
         if self._done:
             self._surplus = True
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect a header field; trailers are dropped."""
+        if self._data_seen:
+            return
+        name = name.lower()
+        if name in (b"content-length", b"transfer-encoding"):
+            self._framed = True
+        elif name == b"content-encoding":
+            self._encoding = value.strip().lower()
+        self._head.append((name, value))
+
     def on_headers_complete(self) -> None:
         """Hand the head over, unless it is an interim one (1xx)."""
         if self._done:
@@ -219,7 +222,7 @@ class Connection(asyncio.Protocol):
         self._data_seen = True
         self._head_bytes = 0
         assert self._response is not None  # noqa: S101 - data without a request never reaches the parser
-        self._response.put_head(status, self._take_head())
+        self._response.put_head(status, self._head, self._encoding)
 
     def on_body(self, body: bytes) -> None:
         """Collect a piece of the body."""
@@ -234,21 +237,11 @@ class Connection(asyncio.Protocol):
             # Asked for now: once the parser has gone on, it has forgotten.
             self._keep_alive = self._parser.should_keep_alive()
         else:
-            self._interim += 1
+            self._head = []
+            self._framed = False
+            self._encoding = b""
 
     # -- inside --------------------------------------------------------------------------------------------------
-
-    def _take_head(self) -> HeaderFields:
-        """Return the lines of the head that the parser has just accepted: the last of as many as have come."""
-        raw, self._head = self._head, b""
-        end = -4
-        for _ in range(self._interim + 1):
-            start = end + 4
-            while raw.startswith(b"\r\n", start):
-                start += 2
-            end = raw.find(b"\r\n\r\n", start)
-        # From behind the status line up to and with the end of the last field.
-        return HeaderFields(raw[raw.find(b"\r\n", start) + 2 : end + 2])
 
     def _discredit(self) -> None:
         """Close after bytes that answer no request: one that is not even on its way yet goes to another connection."""

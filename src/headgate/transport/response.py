@@ -8,7 +8,6 @@ from typing import Protocol
 
 from headgate.core.errors import UpstreamError
 from headgate.transport.failures import protocol_broken
-from headgate.transport.fields import HeaderFields
 
 OnData = Callable[[bytes], None]
 OnEnd = Callable[[UpstreamError | None], None]
@@ -57,7 +56,6 @@ class Response:
 
     # Defaults live on the class: most answers never change them.
     status = 0
-    headers = HeaderFields()
     _size = 0
     _ended = False
     _error: UpstreamError | None = None
@@ -66,6 +64,7 @@ class Response:
     _decompressor: "zlib._Decompress | None" = None
 
     def __init__(self, source: Source, notify: Notify | None, *, whole: bool, size_limit: int) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
         self._source = source
         self._notify = notify
         self._waits_for_end = whole
@@ -127,21 +126,15 @@ class Response:
             self._source.resume()
             self._source.hasten()
 
-    def put_head(self, status: int, headers: HeaderFields) -> None:
-        """Take status and header fields. Raises `UpstreamError` for a content encoding that nothing here reads."""
+    def put_head(self, status: int, headers: list[tuple[bytes, bytes]], encoding: bytes) -> None:
+        """Take status and header fields; `encoding` is the Content-Encoding, empty when there is none."""
         self.status, self.headers = status, headers
-        if headers.contains(b"content-encoding"):
-            self._prepare_decompression(b", ".join([value for name, value in headers if name == b"content-encoding"]))
+        if encoding and encoding != b"identity":
+            if encoding not in (b"gzip", b"x-gzip", b"deflate"):
+                raise protocol_broken("The upstream answered in a content encoding that was not asked for.")
+            self._decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
         if not self._waits_for_end:
             self._wake()
-
-    def _prepare_decompression(self, encoding: bytes) -> None:
-        encoding = encoding.lower()
-        if encoding in (b"", b"identity"):
-            return
-        if encoding not in (b"gzip", b"x-gzip", b"deflate"):
-            raise protocol_broken("The upstream answered in a content encoding that was not asked for.")
-        self._decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
 
     def put_data(self, data: bytes) -> None:
         """Take a piece of the body."""
