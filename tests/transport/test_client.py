@@ -118,7 +118,7 @@ def test_reads_chunks_and_drops_trailers() -> None:
             client = Client(Dialer())
             response = await client.send(request(server.origin), NO_LIMITS, whole=True)
             assert await response.read() == b"ok"
-            assert response.headers == [(b"transfer-encoding", b"chunked")]
+            assert list(response.headers) == [(b"transfer-encoding", b"chunked")]
             await client.close()
 
     run(main())
@@ -475,3 +475,28 @@ async def _drain(response: Response) -> bytes:
     response.relay(pieces.append, ended.set_result)
     assert await ended is None
     return b"".join(pieces)
+
+
+def test_the_fields_are_those_of_the_final_answer_however_it_is_cut() -> None:
+    answer = (
+        b"HTTP/1.1 100 Continue\r\nX-First: 1\r\n\r\nHTTP/1.1 103 Early Hints\r\nX-Second: 2\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nX-Third: 3\r\nContent-Length: 2\r\n\r\nok"
+    )
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await read_request(reader)
+        writer.write(answer[: number * 7])
+        await writer.drain()
+        await asyncio.sleep(0)
+        writer.write(answer[number * 7 :])
+        await writer.drain()
+
+    async def main() -> None:
+        async with WireServer(behave) as server:
+            client = Client(Dialer())
+            for _ in range(len(answer) // 7):
+                response = await client.send(request(server.origin), NO_LIMITS, whole=True)
+                assert list(response.headers) == [(b"x-third", b"3"), (b"content-length", b"2")]
+            await client.close()
+
+    run(main())
