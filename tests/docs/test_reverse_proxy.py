@@ -30,7 +30,7 @@ def _configuration(directory: Path, gateway_port: int, port: int) -> Path:
     """Write the page's configuration for these ports, with a certificate and folders of its own."""
     key, certificate = directory / "key.pem", directory / "cert.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
-    files = ["-keyout", key, "-out", certificate]
+    files = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*command, "-addext", "subjectAltName=DNS:localhost", *files], check=True, capture_output=True)
     text = BLOCK.text.replace("127.0.0.1:4000", f"127.0.0.1:{gateway_port}").replace("8443", f"127.0.0.1:{port}")
     text = re.sub(r"(?<=ssl_certificate_key )\S+(?=;)", str(key), text)
