@@ -21,6 +21,9 @@ from headgate.config import (
 from headgate.core.errors import ConfigurationError
 
 KEY_FILE = "master_key"
+KEY_FILE_VARIABLE = "HEADGATE_MASTER_KEY_FILE"
+"""Names a file that holds the master key, as a secret that is mounted into a container."""
+
 _MODELS_SHOWN = 12
 
 
@@ -66,21 +69,36 @@ def log_level_of(configuration: Configuration, settings: ServerSettings) -> str:
 
 
 def find_master_key(configuration: Configuration, settings: ServerSettings) -> tuple[str, Path | None]:
-    """Return the master key, and the file that it is kept in when it was generated.
+    """Return the master key as it is configured, and the file that it is kept in when it was generated.
 
-    On loopback one is generated when none is configured. Raises `ConfigurationError` elsewhere.
+    The configuration's own and the variables' come before the file that `HEADGATE_MASTER_KEY_FILE` names. On loopback
+    one is generated when none is configured. Raises `ConfigurationError` elsewhere, and for a file without a key.
     """
     if configuration.general.master_key is not None:
         return configuration.general.master_key.get_secret_value(), None
+    if named := configuration.environ.get(KEY_FILE_VARIABLE):
+        return _mounted_master_key(Path(named)), None
     if not is_loopback(settings.host):
         raise ConfigurationError(
             [
-                f"A master key is needed to listen on {settings.host}: set LITELLM_MASTER_KEY (or HEADGATE_MASTER_KEY),"
-                " or general_settings.master_key. Only on loopback is one generated."
+                f"A master key is needed to listen on {settings.host}: set LITELLM_MASTER_KEY (or HEADGATE_MASTER_KEY,"
+                f" or {KEY_FILE_VARIABLE} to a file that holds it), or general_settings.master_key. Only on loopback is"
+                " one generated."
             ]
         )
     path = settings.data_directory.absolute() / KEY_FILE
     return _kept_master_key(path), path
+
+
+def _mounted_master_key(path: Path) -> str:
+    try:
+        key = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigurationError([f"{KEY_FILE_VARIABLE}: {path} can not be read: {reason}."]) from error
+    if not key:
+        raise ConfigurationError([f"{KEY_FILE_VARIABLE}: {path} is empty."])
+    return key
 
 
 def _kept_master_key(path: Path) -> str:
@@ -128,9 +146,7 @@ def banner(configuration: Configuration, settings: ServerSettings, key_file: Pat
     if key_file is not None:
         source, bearer = str(key_file), f"$(cat {shlex.quote(str(key_file))})"
     else:
-        variable = _variable_of_key(configuration)
-        source = f"in ${variable}" if variable is not None else "in the configuration"
-        bearer = f"${variable or 'LITELLM_MASTER_KEY'}"
+        source, bearer = _configured_key(configuration)
     body = json.dumps({"model": example, "messages": [{"role": "user", "content": "Hello"}]})
     return "\n".join(
         [
@@ -148,8 +164,14 @@ def banner(configuration: Configuration, settings: ServerSettings, key_file: Pat
     )
 
 
-def _variable_of_key(configuration: Configuration) -> str | None:
-    """Name an environment variable that holds the master key; None where only the configuration has it."""
+def _configured_key(configuration: Configuration) -> tuple[str, str]:
+    """Return where the master key stands, and what a shell reads it with (what its reader sets, where none can)."""
     key = configuration.general.master_key
-    given = key.get_secret_value() if key is not None else None
-    return next((name for name, value in configuration.environ.items() if value == given), None)
+    if key is None:
+        return configuration.environ.get(KEY_FILE_VARIABLE, ""), "$LITELLM_MASTER_KEY"
+    given = key.get_secret_value()
+    variable = next((name for name, value in configuration.environ.items() if value == given), None)
+    if variable is None:
+        return "in the configuration", "$LITELLM_MASTER_KEY"
+    rotated = given.lstrip().startswith("{")
+    return f"in ${variable}", f'$(jq -r .current <<< "${variable}")' if rotated else f"${variable}"

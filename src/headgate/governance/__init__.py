@@ -1,5 +1,5 @@
 """Who may call. For now the master key; virtual keys, budgets and limits join behind the same two names."""
 
-from headgate.governance._authentication import Authenticator, Principal
+from headgate.governance._authentication import Authenticator, MasterKey, Principal
 
-__all__ = ["Authenticator", "Principal"]
+__all__ = ["Authenticator", "MasterKey", "Principal"]

@@ -2,10 +2,14 @@
 
 import hashlib
 import hmac
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
-from headgate.core.errors import AuthenticationError
+from headgate.core.errors import AuthenticationError, ConfigurationError
 from headgate.core.provider import Headers
 
 _KEY_HEADERS = frozenset(
@@ -21,15 +25,65 @@ class Principal(msgspec.Struct, frozen=True):
     is_master: bool
 
 
+class MasterKey(msgspec.Struct, frozen=True):
+    """The key that opens everything, and while it is being replaced the one before.
+
+    `previous_not_after` is the wall-clock time, in seconds since 1970, from which `previous` is not valid any more.
+    """
+
+    current: str
+    previous: str | None = None
+    previous_not_after: float = 0.0
+
+    def __repr__(self) -> str:
+        return "MasterKey(...)"
+
+    @classmethod
+    def parse(cls, text: str) -> "MasterKey":
+        """Read a key, or a JSON object with `current`, `previous` and `previous_not_after` (RFC 3339).
+
+        That object is what a rotation keeps in its secret; other members may stand in it. Raises `ConfigurationError`,
+        which shows none of the text.
+        """
+        if not text.lstrip().startswith("{"):
+            return cls(text)
+        try:
+            found = msgspec.json.decode(text, type=_Rotated)
+        except msgspec.DecodeError as error:
+            raise ConfigurationError([f"The master key begins as a JSON object, but: {error}."]) from None
+        if not found.current:
+            raise ConfigurationError(['The master key is a JSON object whose "current" is empty.'])
+        if found.previous is None:
+            return cls(found.current)
+        if not found.previous or found.previous_not_after is None:
+            raise ConfigurationError(['The master key has a "previous", which needs a key and a "previous_not_after".'])
+        return cls(found.current, found.previous, found.previous_not_after.timestamp())
+
+
+class _Rotated(msgspec.Struct):
+    current: str
+    previous: str | None = None
+    previous_not_after: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
 class Authenticator:
     """Tells the principal of a request from its headers.
 
-    With `master_key` None every request is the master's, as LiteLLM has it; `headgate serve` never runs so.
-    `header_name` is a further header field that may carry the key (`litellm_key_header_name`).
+    `master_key` is in any form that `MasterKey.parse` reads; with None every request is the master's, as LiteLLM has
+    it; `headgate serve` never runs so. `header_name` is a further header field that may carry the key
+    (`litellm_key_header_name`). `now` is the wall clock that the previous key's end is compared with.
+    `previous_uses` counts the requests that came with the previous key. Raises `ConfigurationError` as `parse` does.
     """
 
-    def __init__(self, master_key: str | None, *, header_name: str | None = None) -> None:
-        self._master_key = None if master_key is None else master_key.encode()
+    def __init__(
+        self, master_key: str | None, *, header_name: str | None = None, now: Callable[[], float] = time.time
+    ) -> None:
+        keys = None if master_key is None else MasterKey.parse(master_key)
+        self._master_key = None if keys is None else keys.current.encode()
+        self._previous = None if keys is None or keys.previous is None else keys.previous.encode()
+        self._previous_not_after = 0.0 if keys is None else keys.previous_not_after
+        self._now = now
+        self.previous_uses = 0
         self._headers = _KEY_HEADERS | ({header_name.lower().encode()} if header_name else set())
         self._master = Principal(hashlib.sha256(self._master_key or b"").hexdigest(), is_master=True)
 
@@ -40,9 +94,17 @@ class Authenticator:
         key = self._find_key(headers)
         if not key:
             raise AuthenticationError("Authentication Error, No api key passed in.")
-        if not hmac.compare_digest(key, self._master_key):
+        if not hmac.compare_digest(key, self._master_key) and not self._is_previous(key):
             raise AuthenticationError("Authentication Error, Invalid proxy server token passed.", param="key")
         return self._master
+
+    def _is_previous(self, key: bytes) -> bool:
+        if self._previous is None or not hmac.compare_digest(key, self._previous):
+            return False
+        if self._now() >= self._previous_not_after:
+            return False
+        self.previous_uses += 1
+        return True
 
     def _find_key(self, headers: Headers) -> bytes:
         """Return the first key in the header fields; a bearer token counts before the other fields."""
