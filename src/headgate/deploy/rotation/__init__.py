@@ -1,0 +1,46 @@
+"""Rotation functions for AWS Lambda: the gateway's master key, and its PostgreSQL login.
+
+The whole package also runs inside Lambda, where nothing but the standard library, boto3 and pg8000 can be imported.
+"""
+
+from headgate.deploy.rotation._credentials import Credentials, alternate, new_password, owner_of
+from headgate.deploy.rotation._handlers import aws_client, database_handler, master_key_handler
+from headgate.deploy.rotation._master_key import (
+    KEY_LENGTH,
+    KEY_PREFIX,
+    WINDOW,
+    MasterKey,
+    check_rotation,
+    new_master_key,
+    random_text,
+)
+from headgate.deploy.rotation._package import Kind, package
+from headgate.deploy.rotation._protocol import EMERGENCY_TAG, RotationError, decode, rotation_interval
+from headgate.deploy.rotation._restart import restart_services
+from headgate.deploy.rotation._roles import connector, ensure_login
+
+__all__ = [
+    "EMERGENCY_TAG",
+    "KEY_LENGTH",
+    "KEY_PREFIX",
+    "WINDOW",
+    "Credentials",
+    "Kind",
+    "MasterKey",
+    "RotationError",
+    "alternate",
+    "aws_client",
+    "check_rotation",
+    "connector",
+    "database_handler",
+    "decode",
+    "ensure_login",
+    "master_key_handler",
+    "new_master_key",
+    "new_password",
+    "owner_of",
+    "package",
+    "random_text",
+    "restart_services",
+    "rotation_interval",
+]
