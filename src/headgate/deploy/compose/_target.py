@@ -1,0 +1,134 @@
+"""One machine as a target of the deployer."""
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from headgate.deploy.compose._components import Files, Prerequisites, Secrets, Services, write_files
+from headgate.deploy.compose._docker import Docker, process_environment
+from headgate.deploy.compose._render import COMPOSE_FILE, PORTS, digests, render, services, volumes
+from headgate.deploy.compose._secret_files import KEY_OF_OPEN_WEBUI, SecretFiles
+from headgate.deploy.engine import DeployError, Graph, LocalStore, StateStore, Trait
+from headgate.deploy.settings import Environment
+
+_REQUIRES: Mapping[str, tuple[str, ...]] = {
+    "postgres": (),
+    "redis": (),
+    "jaeger": (),
+    "gateway": ("postgres", "redis"),
+    "nginx": ("gateway",),
+    "alertmanager": (),
+    "prometheus": ("alertmanager",),
+    "grafana": ("prometheus", "jaeger"),
+    "open-webui": ("nginx",),
+}
+_CRITICAL = frozenset({"postgres", "redis", "gateway"})
+
+
+class ComposeTarget:
+    """An environment on this machine, kept in `directory`: rendered files, secrets, lock and journal."""
+
+    def __init__(self, environment: Environment, directory: Path, environ: Mapping[str, str] | None = None) -> None:
+        self._environment = environment
+        self._directory = directory
+        self._secrets = SecretFiles(directory / "secrets")
+        self._rendered: tuple[Mapping[str, str], Mapping[str, str]] | None = None
+        environ = process_environment() if environ is None else environ
+        self._docker = Docker(environment.prefix, directory, self._secrets.values, environ)
+
+    @property
+    def store(self) -> StateStore:
+        """Where lock and journal are."""
+        return LocalStore(self._directory / "state")
+
+    def graph(self, *, delete_data: bool = False) -> Graph:
+        """Return the components; with `delete_data` taking one down takes its volumes along."""
+        parts = services(self._environment)
+        kept = volumes(self._environment)
+        made = [
+            Services(
+                docker=self._docker,
+                name=name,
+                requires=("docker", "secrets", "files", *_REQUIRES[name]),
+                services=names,
+                wanted=self._digests,
+                trait=Trait.CRITICAL if name in _CRITICAL else Trait.NORMAL,
+                volumes=kept.get(name, ()),
+                delete_data=delete_data,
+                security=self._opened() if name == "nginx" else (),
+                obstacle=self._missing_key if name == "open-webui" else lambda: None,
+            )
+            for name, names in parts.items()
+        ]
+        return Graph(
+            [
+                Prerequisites(self._docker, self._environment.image),
+                Secrets(self._docker, self._secrets, delete_data),
+                Files(self._docker, self._directory, self._wanted),
+                *made,
+            ]
+        )
+
+    def render(self, directory: Path) -> list[str]:
+        """Write every file but the secrets to a directory; return their paths. Raises `DeployError`."""
+        files = render(self._environment)
+        write_files(directory, files)
+        return sorted(files)
+
+    def outputs(self) -> dict[str, Any]:
+        """Return where things are and how to get at them; names of files instead of secrets."""
+        environment = self._environment
+        reachable = environment.listen_address
+        host = "127.0.0.1" if IPv4Address(reachable).is_unspecified else reachable
+        url = f"http://{host}:{environment.listen_port}"
+        secrets = self._secrets.directory
+        found: dict[str, Any] = {
+            "gateway": {"url": url, "key_file": str(secrets / "master_key")},
+            "grafana": {
+                "url": _local("grafana"),
+                "user": "admin",
+                "password_file": str(secrets / "grafana_password"),
+            },
+            "prometheus": {"url": _local("prometheus")},
+            "alertmanager": {"url": _local("alertmanager")},
+            "jaeger": {"url": _local("jaeger")},
+            "provider_keys": {"file": str(secrets / "providers.env")},
+        }
+        if environment.open_webui:
+            found["open-webui"] = {"url": _local("open_webui"), "key_file": str(secrets / KEY_OF_OPEN_WEBUI)}
+        return found
+
+    def logs(self, component: str, lines: int) -> str:
+        """Return the last lines that a component's services wrote, secrets hidden. Raises `DeployError`."""
+        parts = services(self._environment)
+        if component not in parts:
+            raise DeployError(f"{component[:60]} writes no log; there are {', '.join(parts)}.")
+        options = ("--no-color", "--timestamps", "--tail", str(lines))
+        return self._docker.hide(self._docker.compose("logs", *options, *parts[component], seconds=60))
+
+    def _wanted(self) -> Mapping[str, str]:
+        versions = self._secrets.versions()
+        if self._rendered is None or self._rendered[0] != versions:
+            self._rendered = versions, render(self._environment, versions)
+        return self._rendered[1]
+
+    def _digests(self) -> Mapping[str, str]:
+        return digests(self._wanted()[COMPOSE_FILE])
+
+    def _opened(self) -> tuple[str, ...]:
+        environment = self._environment
+        if IPv4Address(environment.listen_address).is_loopback:
+            return ()
+        place = f"{environment.listen_address}:{environment.listen_port}"
+        return (f"others than this machine reach {place}, without TLS: keys and prompts can be read on the way",)
+
+    def _missing_key(self) -> str | None:
+        if self._secrets.has_key_of_open_webui():
+            return None
+        file = self._secrets.directory / KEY_OF_OPEN_WEBUI
+        return f"it needs a key of its own: make one with POST /key/generate, write it to {file}, and run this again"
+
+
+def _local(name: str) -> str:
+    return f"http://127.0.0.1:{PORTS[name]}"
