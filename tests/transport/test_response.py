@@ -198,6 +198,22 @@ def test_a_discarded_answer_may_end_by_itself() -> None:
     run(main())
 
 
+def test_a_discarded_answer_keeps_its_moment_when_it_is_given_up() -> None:
+    async def main() -> None:
+        response, tap, _ = make()
+        sink = Sink()
+        response.put_head(200, [], b"")
+        response.relay(sink.take, sink.end)
+        response.discard()
+        response.abort()
+        response.put_data(b"more")
+        response.put_end()
+        assert (sink.data, sink.ends) == (b"", [])
+        assert tap.told == ["resume", "resume", "hasten"]
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [

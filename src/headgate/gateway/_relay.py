@@ -13,10 +13,21 @@ class Relay:
     """Carries one streamed answer.
 
     Until `open` what the translator returns is held, so that a failure before the first event can still go to another
-    deployment. After it, everything goes out as it comes.
+    deployment. After it, everything goes out as it comes. What goes wrong in the translator itself is raised by
+    `wait_for_first` or `run`, and not into the connection that the bytes came from.
     """
 
-    __slots__ = ("_ended", "_exchange", "_held", "_open", "_response", "_translator", "_waiter", "failure")
+    __slots__ = (
+        "_ended",
+        "_exchange",
+        "_held",
+        "_open",
+        "_response",
+        "_translator",
+        "_unexpected",
+        "_waiter",
+        "failure",
+    )
 
     def __init__(self, exchange: Exchange, response: Response, translator: StreamTranslator) -> None:
         self._exchange = exchange
@@ -26,6 +37,7 @@ class Relay:
         self._open = False
         self._ended = False
         self._waiter: asyncio.Future[None] | None = None
+        self._unexpected: Exception | None = None
         self.failure: UpstreamError | None = None
 
     async def wait_for_first(self, seconds: float | None) -> None:
@@ -38,6 +50,8 @@ class Relay:
                     await self._waiter
             except TimeoutError:
                 raise timed_out("The upstream did not begin to answer in time.") from None
+        if self._unexpected is not None:
+            raise self._unexpected
         if self.failure is not None and not self._held:
             raise self.failure
 
@@ -51,12 +65,18 @@ class Relay:
         if not self._ended:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
+        if self._unexpected is not None:
+            raise self._unexpected
 
     def _take(self, data: bytes) -> None:
         if self._ended:
             return
         translator = self._translator
-        output = translator.feed(data)
+        try:
+            output = translator.feed(data)
+        except Exception as error:  # noqa: BLE001 - raised where the answer is awaited
+            self._break(error)
+            return
         if output:
             if self._open:
                 self._exchange.write(output)
@@ -75,13 +95,22 @@ class Relay:
         if self._ended:
             return
         if error is None:
-            output = self._translator.finish()
+            try:
+                output = self._translator.finish()
+            except Exception as unexpected:  # noqa: BLE001 - raised where the answer is awaited
+                self._break(unexpected)
+                return
             if self._open:
                 self._exchange.write(output)
             else:
                 self._held += output
             error = self._translator.failure
         self._stop(error)
+
+    def _break(self, error: Exception) -> None:
+        self._unexpected = error
+        self._response.abort()
+        self._stop(None)
 
     def _stop(self, failure: UpstreamError | None) -> None:
         self._ended = True

@@ -58,6 +58,7 @@ class Response:
     status = 0
     _size = 0
     _ended = False
+    _discarded = False
     _error: UpstreamError | None = None
     _on_data: OnData | None = None
     _on_end: OnEnd | None = None
@@ -113,7 +114,9 @@ class Response:
             self._source.resume()
 
     def abort(self) -> None:
-        """Give the answer up and close the connection it comes from, unless it has ended already."""
+        """Give the answer up and close the connection it comes from, unless it has ended or is being discarded."""
+        if self._discarded:
+            return
         self._on_data = self._on_end = self._notify = None
         if not self._ended:
             self._ended = True
@@ -123,6 +126,7 @@ class Response:
         """Drop what still arrives. The connection can be used again if the answer ends within a moment."""
         self._on_data, self._on_end = _drop, None
         if not self._ended:
+            self._discarded = True
             self._source.resume()
             self._source.hasten()
 
