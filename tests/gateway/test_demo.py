@@ -21,16 +21,20 @@ BODIES: dict[Operation, dict[str, Any]] = {
 }
 
 
-def ask(operation: Operation, **members: Any) -> bytes:
-    async def send() -> bytes:
-        body = json.dumps({"model": "demo", **BODIES.get(operation, {}), **members}).encode()
-        call = Call(operation, "demo", decode_object(body), body, stream=bool(members.get("stream")))
+def send(operation: Operation, body: bytes, *, stream: bool = False) -> tuple[int, bytes]:
+    async def main() -> tuple[int, bytes]:
+        call = Call(operation, "demo", decode_object(body), body, stream=stream)
         response = await DemoUpstream().send(PROVIDER.encode(call), Timeouts(), whole=True)
-        answer = await response.read()
-        assert response.status == 200, answer
-        return answer
+        return response.status, await response.read()
 
-    return run(send())
+    return run(main())
+
+
+def ask(operation: Operation, **members: Any) -> bytes:
+    body = json.dumps({"model": "demo", **BODIES.get(operation, {}), **members}).encode()
+    status, answer = send(operation, body, stream=bool(members.get("stream")))
+    assert status == 200, answer
+    return answer
 
 
 def events(answer: bytes) -> list[Any]:
@@ -114,3 +118,17 @@ def test_embeddings_in_base64_are_the_same_numbers() -> None:
 def test_a_moderation_flags_nothing() -> None:
     results = json.loads(ask(Operation.MODERATION, input=["a", "b"]))["results"]
     assert [result["flagged"] for result in results] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        (Operation.CHAT, b'{"model":"demo","messages":[{"role":"user","content":%b}]}'),
+        (Operation.COMPLETION, b'{"model":"demo","prompt":[%b]}'),
+        (Operation.EMBEDDING, b'{"model":"demo","input":[%b]}'),
+    ],
+    ids=["chat", "completion", "embedding"],
+)
+def test_nesting_that_is_too_deep_to_be_read_is_the_clients_mistake(operation: Operation, body: bytes) -> None:
+    status, answer = send(operation, body % (b"[" * 600 + b"]" * 600))
+    assert (status, json.loads(answer)["error"]["type"]) == (400, "invalid_request_error")

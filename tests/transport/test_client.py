@@ -365,6 +365,24 @@ def test_a_connection_that_comes_as_the_wait_for_it_is_given_up_goes_to_the_next
     run(main())
 
 
+def test_origins_without_a_connection_are_forgotten_when_there_are_many() -> None:
+    async def main() -> None:
+        async with WireServer(answering(OK, OK)) as busy, WireServer(answering(OK)) as last:
+            client = Client(Dialer(), ClientSettings(remembered_origins=3))
+            await fetch(client, busy.origin)
+            for port in (1, 2, 3, 4):
+                with pytest.raises(UpstreamError):
+                    await fetch(client, Origin("http", "127.0.0.1", port))
+            await fetch(client, last.origin)
+            assert len(client.statistics()) <= 3
+            assert client.statistics()[busy.origin] == (1, 1)
+            assert await fetch(client, busy.origin) == (200, b"ok")
+            assert busy.connections == 1
+            await client.close()
+
+    run(main())
+
+
 def test_connections_that_close_as_they_are_handed_on_are_replaced() -> None:
     async def main() -> None:
         async with WireServer(answering(OK)) as server:

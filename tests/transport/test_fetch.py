@@ -185,6 +185,7 @@ def test_what_is_not_a_file_for_a_model_is_refused(answer: bytes) -> None:
         *("file:///etc/passwd", "ftp://files.example/", "gopher://files.example/", "data:image/png;base64,AA", ""),
         *("http://", "http:///a", "//files.example/a", "http://user@files.example/", "http://a:b@files.example/"),
         *("http://files.example:port/", "http://files.example:99999/", "http://[::1/", "http://files.\u2028example/"),
+        *("http://a..b/", "http://.../", "http://" + "a" * 70 + ".example/"),
         *("http://a b/", "http://a\x00b/", "http://files.example\\@10.0.0.1/", "http://" + "a" * 70 + "\u00e4/"),
     ],
 )

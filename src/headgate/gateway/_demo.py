@@ -28,20 +28,25 @@ class DemoUpstream:
     async def send(self, request: UpstreamRequest, timeouts: Timeouts, *, whole: bool) -> Response:
         """Return the answer to a request in OpenAI's API."""
         response = Response(_Nothing(), None, whole=whole, size_limit=2**31)
-        path = request.target.rpartition(b"/v1")[2] or request.target
-        body: dict[str, Any] = msgspec.json.decode(request.body)
-        if path.endswith(b"/chat/completions"):
-            _answer_chat(response, body)
-        elif path.endswith(b"/completions"):
-            _answer_completion(response, body)
-        elif path.endswith(b"/embeddings"):
-            _put_json(response, _embeddings(body))
-        elif path.endswith(b"/moderations"):
-            _put_json(response, _moderation(body))
-        else:
-            error = {"message": "The built-in demo model does not offer this.", "type": "invalid_request_error"}
-            _put_json(response, {"error": error}, status=404)
+        try:
+            _answer(response, request.target.rpartition(b"/v1")[2] or request.target, request.body)
+        except RecursionError:
+            _put_error(response, 400, "Invalid JSON payload: nested too deeply.")
         return response
+
+
+def _answer(response: Response, path: bytes, encoded: bytes) -> None:
+    body: dict[str, Any] = msgspec.json.decode(encoded)
+    if path.endswith(b"/chat/completions"):
+        _answer_chat(response, body)
+    elif path.endswith(b"/completions"):
+        _answer_completion(response, body)
+    elif path.endswith(b"/embeddings"):
+        _put_json(response, _embeddings(body))
+    elif path.endswith(b"/moderations"):
+        _put_json(response, _moderation(body))
+    else:
+        _put_error(response, 404, "The built-in demo model does not offer this.")
 
 
 class _Nothing:
@@ -64,6 +69,10 @@ def _put_json(response: Response, value: object, status: int = 200) -> None:
     response.put_head(status, list(_JSON), b"")
     response.put_data(msgspec.json.encode(value))
     response.put_end()
+
+
+def _put_error(response: Response, status: int, message: str) -> None:
+    _put_json(response, {"error": {"message": message, "type": "invalid_request_error"}}, status)
 
 
 def _put_events(response: Response, chunks: list[dict[str, Any]]) -> None:

@@ -16,7 +16,6 @@ from headgate.transport.response import Notify, Response, settle
 SWEEP_SECONDS = 0.05
 """How often deadlines are looked at: one timer for all connections instead of several per request."""
 
-
 STALE_ATTEMPTS = 3
 """How often a request is sent when reused connections turn out to be dead; the last time over a new one."""
 
@@ -26,6 +25,8 @@ class ClientSettings(msgspec.Struct, frozen=True):
 
     maximum_connections: int = 1_024
     """Connections per origin, at most; further requests wait for one."""
+    remembered_origins: int = 1_024
+    """Beyond so many, origins without a connection are forgotten: clients choose those of the files they name."""
     wait: float = 10.0
     """How long a request waits for a connection, at most."""
     keep_alive: float = 55.0
@@ -62,15 +63,15 @@ class Client:
 
         Raises `UpstreamError`. Cancelling the call closes the connection.
         """
-        pool = self._pools.get(request.origin) or self._add_pool(request.origin)
-        data = pool.message(request)
         for attempt in range(1, STALE_ATTEMPTS + 1):
+            pool = self._pools.get(request.origin) or self._add_pool(request.origin)
             fresh = attempt == STALE_ATTEMPTS
             connection = None if fresh else pool.take()
             if connection is None:
                 connection = await pool.wait(timeouts.connect, fresh=fresh)
             waiter = self._loop.create_future()
-            response = self._start(connection, data, timeouts, partial(settle, waiter), whole=whole)
+            message = pool.message(request)
+            response = self._start(connection, message, timeouts, partial(settle, waiter), whole=whole)
             try:
                 await waiter
             except StaleConnectionError:
@@ -105,6 +106,8 @@ class Client:
         return {origin: (pool.open, len(pool.idle)) for origin, pool in self._pools.items()}
 
     def _add_pool(self, origin: Origin) -> "Pool":
+        if len(self._pools) >= self._settings.remembered_origins:
+            self._pools = {known: pool for known, pool in self._pools.items() if pool.open}
         pool = Pool(origin, self._dialer, self._settings, self._loop, self._busy.discard)
         self._pools[origin] = pool
         return pool

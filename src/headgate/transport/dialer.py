@@ -40,7 +40,8 @@ class Resolver:
             return remembered[1]
         try:
             found = await loop.getaddrinfo(host, port, family=self._family, type=socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            # A UnicodeError is a host name with a label that is empty or too long.
             if remembered is not None:
                 return remembered[1]
             raise connection_failed("The upstream's host name could not be resolved.") from error
