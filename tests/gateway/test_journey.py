@@ -1,5 +1,6 @@
 """The way of a request, seen from both ends: what the client gets and what the upstream was asked."""
 
+import socket
 import time
 
 import pytest
@@ -122,6 +123,19 @@ def test_the_body_may_set_the_timeout_too(serve: Serve, upstream: OpenAIUpstream
     assert "timeout" not in upstream.requests[-1][2]
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("limit", ["deployment", "client"])
+def test_opening_a_connection_takes_no_longer_than_the_answer_may(serve: Serve, limit: str, stream: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        base = f"https://127.0.0.1:{mute.getsockname()[1]}/v1"
+        timeout = 0.2 if limit == "deployment" else 60
+        gateway = serve([entry("mute", base, timeout=timeout)], router={"num_retries": 0})
+        began = time.monotonic()
+        answer = gateway.chat("mute", {"x-litellm-timeout": "0.2"} if limit == "client" else {}, stream=stream)
+        assert answer.status == 504
+        assert time.monotonic() - began < 2
+
+
 def test_a_model_behind_a_wildcard(serve: Serve, upstream: OpenAIUpstream) -> None:
     gateway = serve([entry("anything/*", upstream, "*")])
     answer = gateway.chat("anything/gpt-9")
@@ -163,6 +177,14 @@ def test_a_stream_that_was_cut_off_is_counted_from_what_came_through(serve: Serv
     assert counters.output_tokens == 2
     assert counters.input_tokens > 0
     assert counters.cost == counters.input_tokens * 1_000 + 2 * 2_000
+
+
+def test_a_file_in_a_stream_that_was_cut_off_is_not_counted_as_text(serve: Serve, upstream: OpenAIUpstream) -> None:
+    gateway = serve([entry("broken", upstream)])
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 400_000}}
+    gateway.chat("broken", stream=True, messages=[{"role": "user", "content": [image]}])
+    assert gateway.gateway.counters.input_tokens == 0
+    assert gateway.gateway.counters.output_tokens == 2
 
 
 def test_a_client_that_leaves_is_seen_upstream_at_once(serve: Serve) -> None:

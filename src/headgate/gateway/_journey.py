@@ -264,7 +264,7 @@ class Journey:
         call = self._request.call
         if usage is None:
             output = -(-output_characters // CHARACTERS_PER_TOKEN)
-            usage = Usage(len(call.body) // CHARACTERS_PER_TOKEN, output, estimated=True)
+            usage = Usage(_estimate_input(call) or 0, output, estimated=True)
         price = target.price(call.wildcard, monotonic())
         self._services.counters.settle(usage, price.cost(usage) if price is not None else None)
 
@@ -335,11 +335,11 @@ class Journey:
         if steering.timeout is None and steering.stream_timeout is None:
             return timeouts
         limit = max(self._remaining, 0.001)
-        first = timeouts.first_byte
+        first, connect = timeouts.first_byte, min(timeouts.connect, limit)
         if stream:
             first = _least(first, steering.stream_timeout, limit)
-            return Timeouts(timeouts.connect, first, _least(timeouts.between, limit), timeouts.total)
-        return Timeouts(timeouts.connect, _least(first, limit), timeouts.between, _least(timeouts.total, limit))
+            return Timeouts(connect, first, _least(timeouts.between, limit), timeouts.total)
+        return Timeouts(connect, _least(first, limit), timeouts.between, _least(timeouts.total, limit))
 
     def _log_failure(self, error: UpstreamError) -> None:
         log.warning(

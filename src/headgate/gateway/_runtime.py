@@ -22,6 +22,9 @@ from headgate.transport.connection import Timeouts
 _PRICES_KEPT = 1_000
 """Prices of concrete models that are kept per wildcard deployment; clients choose the names, so it is bounded."""
 
+CONNECT_SECONDS = 10.0
+"""How long a connection to an upstream may take to open, where the deployment's timeouts are not shorter."""
+
 PRICE_SECONDS = 60.0
 """How long a price that was looked up is used: some depend on the time of day."""
 
@@ -56,9 +59,9 @@ class Target:
         self.header_lines = deployment_lines(entry.info.id, provider.api_base, entry.model_name)
         timeout = entry.parameters.timeout or router.timeout
         first = entry.parameters.stream_timeout or router.stream_timeout or timeout
-        self.whole = Timeouts(first_byte=timeout, total=timeout)
+        self.whole = Timeouts(min(CONNECT_SECONDS, timeout), first_byte=timeout, total=timeout)
         """For answers that come as a whole."""
-        self.streamed = Timeouts(first_byte=first, between=timeout)
+        self.streamed = Timeouts(min(CONNECT_SECONDS, first), first_byte=first, between=timeout)
         """For streams: `timeout` then bounds each silence, not the whole."""
         self._prices: dict[str, tuple[float, Price | None]] = {}
 
@@ -70,7 +73,7 @@ class Target:
     def price(self, wildcard: str, now: float) -> Price | None:
         """Return the price of the model, with `wildcard` in place of a `*`; None when it is unknown.
 
-        `now` is on the event loop's clock. What was looked up is used for a while.
+        `now` is on the monotonic clock. What was looked up is used for a while.
         """
         kept = self._prices.get(wildcard)
         if kept is not None and now < kept[0]:

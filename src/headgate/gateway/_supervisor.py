@@ -1,5 +1,6 @@
 """Several worker processes that share one listening socket."""
 
+import contextlib
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -104,4 +105,6 @@ class Supervisor:
             # No worker comes after this; once the last has closed the socket, whoever connects is refused at once.
             self._listener.close()
         for pid in list(self._workers):
-            os.kill(pid, number)
+            # One that has ended may be gone before it is taken off the list.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)

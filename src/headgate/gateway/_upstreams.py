@@ -56,10 +56,13 @@ class Upstreams:
 
 
 async def refresh_credentials(credentials: Iterable[Credentials]) -> None:
-    """Refresh in threads whatever is due. A failure is logged: the old credentials last until they expire."""
+    """Refresh in threads whatever is due. Every failure is logged: the old credentials last until they expire."""
     for one in credentials:
         if one.refresh_due:
             try:
                 await asyncio.to_thread(one.refresh)
             except GatewayError as error:
                 log.warning("credentials could not be refreshed: %s", error.message)
+            except Exception as error:
+                # What is wrong with one must not keep the others from being refreshed, now or later.
+                log.error("credentials could not be refreshed", exc_info=error)
