@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import headgate
+from headgate.cli._secrets import secrets_app
 from headgate.core.errors import HeadgateError
 
 __all__ = ["app", "arguments", "main"]
@@ -18,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(secrets_app, name="secrets")
 
 _OWN_OPTIONS = ("--help", "--version", "--install-completion", "--show-completion")
 _WITHOUT_EFFECT = {

@@ -15,8 +15,8 @@ import pytest
 
 from headgate.deploy.rotation import Credentials, RotationError, _handlers, connector, database_handler, ensure_login
 from headgate.deploy.rotation._roles import Connect, scram_verifier
-from tests.deploy.rotation.rotations import STEPS, Cloud, Life, rotate_through_deaths
 from tests.doubles.postgres import ROOT, Postgres, postgres
+from tests.doubles.secrets_manager import STEPS, Cloud, Life, rotate_through_deaths
 
 NAME = "headgate/dev/database"
 ADMIN = "headgate/dev/database-admin"

@@ -12,7 +12,7 @@ from headgate.deploy.rotation import EMERGENCY_TAG, WINDOW, MasterKey, RotationE
 from headgate.deploy.rotation._master_key import MasterKeyRotation
 from headgate.deploy.rotation._protocol import Rotation, rotation_interval
 from headgate.governance import Authenticator
-from tests.deploy.rotation.rotations import STEPS, Cloud, Life, rotate_through_deaths
+from tests.doubles.secrets_manager import STEPS, Cloud, Life, rotate_through_deaths
 
 NAME = "headgate/dev/master-key"
 FIRST = "sk-" + "0" * 45

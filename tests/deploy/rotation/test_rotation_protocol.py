@@ -5,7 +5,7 @@ import pytest
 from botocore.stub import Stubber
 
 from headgate.deploy.rotation import RotationError, master_key_handler, restart_services
-from tests.deploy.rotation.rotations import STEPS, Cloud
+from tests.doubles.secrets_manager import REGION, STEPS, Cloud
 
 NAME = "headgate/dev/master-key"
 KEY = {"current": "sk-" + "0" * 45}
@@ -59,12 +59,12 @@ def test_steps_out_of_order_are_refused() -> None:
 
 
 def test_a_step_that_is_none_is_refused() -> None:
-    with pytest.raises(RotationError, match="Unknown step 'dropSecret'"):
+    with Cloud(master_key_handler), pytest.raises(RotationError, match="Unknown step 'dropSecret'"):
         master_key_handler({"SecretId": NAME, "ClientRequestToken": "x", "Step": "dropSecret"}, None)
 
 
 def test_an_event_of_someone_else_is_refused() -> None:
-    with pytest.raises(RotationError, match="no 'Step': only Secrets Manager calls"):
+    with Cloud(master_key_handler), pytest.raises(RotationError, match="no 'Step': only Secrets Manager calls"):
         master_key_handler({"detail": "scheduled"}, None)
 
 
@@ -77,7 +77,7 @@ def test_a_value_that_is_no_object_is_refused_without_being_shown() -> None:
 
 
 def test_a_restart_replaces_the_tasks_of_each_service() -> None:
-    client = boto3.client("ecs")
+    client = boto3.client("ecs", region_name=REGION)
     with Stubber(client) as ecs:
         for service in ("gateway", "open-webui"):
             expected = {"cluster": "dev", "service": service, "forceNewDeployment": True}

@@ -26,8 +26,20 @@ class Choice(Enum):
     QUIT = "q"
 
 
-class Asker(Protocol):
-    """A user at a terminal."""
+class Confirmer(Protocol):
+    """A user at a terminal who can say yes."""
+
+    def agrees(self, question: str) -> bool:
+        """Ask a question whose answer is no unless it is a yes."""
+        ...
+
+    def types(self, word: str, why: str) -> bool:
+        """Ask to type a word."""
+        ...
+
+
+class Asker(Confirmer, Protocol):
+    """A user at a terminal who can choose as well."""
 
     def choose(self, step: Step, verdict: Skip, reason: str) -> Choice:
         """Ask what to do with a step; `verdict` and `reason` tell whether it may be skipped."""
@@ -39,14 +51,6 @@ class Asker(Protocol):
 
     def warn(self, message: str) -> None:
         """Tell something that matters."""
-        ...
-
-    def agrees(self, question: str) -> bool:
-        """Ask a question whose answer is no unless it is a yes."""
-        ...
-
-    def types(self, word: str, why: str) -> bool:
-        """Ask to type a word."""
         ...
 
 
@@ -115,7 +119,7 @@ def _chosen(step: Step, verdict: Skip, reason: str, asker: Asker) -> Choice:
             return choice
 
 
-def confirm_all(confirmations: Iterable[Confirmation], mode: Mode, asker: Asker) -> None:
+def confirm_all(confirmations: Iterable[Confirmation], mode: Mode, asker: Confirmer) -> None:
     """Get every yes. Raises `ConfirmationNeededError`, with nothing changed, when one is missing.
 
     At a terminal what needs one is asked for, what needs two is typed and then asked for. Elsewhere `--confirm` must
@@ -133,7 +137,7 @@ def confirm_all(confirmations: Iterable[Confirmation], mode: Mode, asker: Asker)
         raise ConfirmationNeededError(text, [option for one in missing for option in one.options])
 
 
-def _agreed(one: Confirmation, asker: Asker) -> bool:
+def _agreed(one: Confirmation, asker: Confirmer) -> bool:
     word = "destroy" if one.resource == "everything" else one.resource
     if one.safety is Safety.DOUBLE_CONFIRM and not asker.types(word, one.reason):
         return False

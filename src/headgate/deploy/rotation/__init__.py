@@ -3,7 +3,7 @@
 The whole package also runs inside Lambda, where nothing but the standard library, boto3 and pg8000 can be imported.
 """
 
-from headgate.deploy.rotation._credentials import Credentials, alternate, new_password, owner_of
+from headgate.deploy.rotation._credentials import PASSWORD_LENGTH, Credentials, alternate, new_password, owner_of
 from headgate.deploy.rotation._handlers import aws_client, database_handler, master_key_handler
 from headgate.deploy.rotation._master_key import (
     KEY_LENGTH,
@@ -23,6 +23,7 @@ __all__ = [
     "EMERGENCY_TAG",
     "KEY_LENGTH",
     "KEY_PREFIX",
+    "PASSWORD_LENGTH",
     "WINDOW",
     "Credentials",
     "Kind",

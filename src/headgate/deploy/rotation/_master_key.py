@@ -91,9 +91,10 @@ def check_rotation(key: MasterKey, interval: timedelta | None, now: datetime, wi
             f"The master key is rotated every {_days(interval)} but the previous one is valid for {_days(window)}:"
             " make the interval longer than the window."
         )
-    if key.window_open(now):
+    if key.previous_not_after is not None and key.window_open(now):
+        until = key.previous_not_after.astimezone(UTC)
         raise RotationError(
-            f"The previous master key is valid until {key.previous_not_after:%Y-%m-%d %H:%M} UTC and would end early:"
+            f"The previous master key is valid until {until:%Y-%m-%d %H:%M} UTC and would end early:"
             " wait, end it with `headgate secrets revoke-previous master-key`, or rotate with --emergency."
         )
 

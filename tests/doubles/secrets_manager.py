@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +14,13 @@ from moto import mock_aws
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 REGION = "eu-central-1"
+_NOBODY = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
+_HIDDEN = (
+    *("password", "DATABASE_URL", "current", "previous", "LITELLM_MASTER_KEY", "LITELLM_SALT_KEY"),
+    *("UI_PASSWORD", "REDIS_PASSWORD", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"),
+)
+"""The members of secrets that are secret themselves."""
+_OF_THE_MACHINE = ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "ECS_CLUSTER", "ECS_SERVICES")
 
 Handler = Callable[[Mapping[str, str], object], None]
 
@@ -68,11 +76,14 @@ class Cloud:
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
         self._mock = mock_aws()
+        kept = {name: value for name, value in os.environ.items() if name not in _OF_THE_MACHINE}
+        self._environ = patch.dict(os.environ, kept | _NOBODY, clear=True)
         self._patch = patch.object(moto.awslambda.models.LambdaBackend, "invoke", self._invoke)
         self.client: Any
         self.function: str
 
     def __enter__(self) -> "Cloud":
+        self._environ.start()
         self._mock.start()
         self._patch.start()
         self.client = boto3.client("secretsmanager", region_name=REGION)
@@ -87,6 +98,7 @@ class Cloud:
     def __exit__(self, *_: object) -> None:
         self._patch.stop()
         self._mock.stop()
+        self._environ.stop()
 
     def _invoke(self, *_: object, body: str, **__: object) -> str:
         self.handler(json.loads(body), None)
@@ -134,8 +146,7 @@ class Cloud:
         found = set()
         for text in (version["secret_string"] for version in versions if version.get("secret_string")):
             members = json.loads(text)
-            hidden = ("password", "current", "previous", "LITELLM_MASTER_KEY", "DATABASE_URL")
-            found |= {text, *(members[name] for name in hidden if members.get(name))}
+            found |= {text, *(members[name] for name in _HIDDEN if members.get(name))}
         return found
 
 
