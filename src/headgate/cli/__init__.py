@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import headgate
+from headgate.cli._deploy import deploy_app
 from headgate.cli._secrets import secrets_app
 from headgate.core.errors import HeadgateError
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(deploy_app, name="deploy")
 app.add_typer(secrets_app, name="secrets")
 
 _OWN_OPTIONS = ("--help", "--version", "--install-completion", "--show-completion")

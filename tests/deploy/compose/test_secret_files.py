@@ -22,6 +22,7 @@ def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -
     assert contents(files.directory) == before
     assert files.is_current()
     assert files.exposed() == ()
+    assert before[".gitignore"] == "*\n"
 
 
 def test_secrets_have_the_guide_s_lengths_and_differ(tmp_path: Path) -> None:

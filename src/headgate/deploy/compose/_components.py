@@ -92,8 +92,10 @@ class Files:
         """Write what differs."""
         if state.health is Health.HEALTHY:
             return Change(Action.SKIP, ("every file is as wanted",))
-        action = Action.CREATE if state.health is Health.ABSENT else Action.UPDATE
-        return Change(action, (f"{', '.join(self._changed(self.wanted()))} in {self.directory}",))
+        changed = self._changed(self.wanted())
+        if state.health is Health.ABSENT:
+            return Change(Action.CREATE, (f"writes {len(changed)} files to {self.directory}",))
+        return Change(Action.UPDATE, (f"writes {', '.join(changed)}",))
 
     def plan_destroy(self, state: State) -> Change:
         """Delete what was written; rules and dashboards that somebody put beside it stay."""
@@ -146,7 +148,7 @@ class Secrets:
         if state.health is Health.HEALTHY:
             return Change(Action.SKIP, ("every secret is there; none is ever generated again",))
         missing = self.files.missing()
-        reasons = tuple(f"{secret.file} is generated" for secret in missing) or (state.reason,)
+        reasons = (f"generates {', '.join(secret.file for secret in missing)}",) if missing else (state.reason,)
         action = Action.CREATE if state.health is Health.ABSENT else Action.UPDATE
         return Change(action, reasons, risks=self._risks())
 

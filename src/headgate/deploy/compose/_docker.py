@@ -19,6 +19,9 @@ FRESH_SECONDS = 2.0
 """How long an answer on containers may be used again: one plan asks for each component, and means one moment."""
 OLDEST = (2, 24)
 """The first Compose that knows environment files that may be missing."""
+_OLDEST_SHOWN = ".".join(map(str, OLDEST))
+_NO_COMPOSE = ("unknown flag", "unknown command: docker compose", "is not a docker command")
+"""What Docker's command line says when it takes `compose` for a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Docker:
         except DeployError as error:
             return str(error)
         if _numbers(version) < OLDEST:
-            return f"Docker Compose {version[:40]} is too old: it takes {OLDEST[0]}.{OLDEST[1]} or newer."
+            return f"Docker Compose {version[:40]} is too old: it takes {_OLDEST_SHOWN} or newer."
         return None
 
     def has_image(self, reference: str) -> bool:
@@ -109,6 +112,8 @@ class Docker:
         except subprocess.TimeoutExpired:
             raise DeployError(f"`{_shown(command)}` did not end within {seconds:.0f} s.") from None
         if result.returncode != 0:
+            if arguments[0] == "compose" and any(sign in result.stderr for sign in _NO_COMPOSE):
+                raise DeployError(f"Docker has no Compose plugin: install version {_OLDEST_SHOWN} or newer.")
             said = self.hide((result.stderr.strip() or result.stdout.strip())[-2000:])
             raise DeployError(f"`{_shown(command)}` failed: {said or f'exit code {result.returncode}'}")
         return result.stdout

@@ -86,7 +86,7 @@ class SecretFiles:
             for secret in self.missing():
                 self._write(secret.file, f"{secret.generate()}\n")
                 made.append(secret.file)
-            for name, text in ((PROVIDERS, _PROVIDERS), (KEY_OF_OPEN_WEBUI, "")):
+            for name, text in ((PROVIDERS, _PROVIDERS), (KEY_OF_OPEN_WEBUI, ""), (".gitignore", "*\n")):
                 if not self._exists(name):
                     self._write(name, text)
             for name, text in self._environments().items():

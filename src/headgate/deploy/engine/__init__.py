@@ -12,7 +12,7 @@ from headgate.deploy.engine._component import (
     State,
     Trait,
 )
-from headgate.deploy.engine._decisions import Asker, Choice, Mode, confirm_all, decide, mode_from
+from headgate.deploy.engine._decisions import Asker, Choice, Confirmer, Mode, confirm_all, decide, mode_from
 from headgate.deploy.engine._errors import (
     ConfirmationNeededError,
     DeployError,
@@ -37,6 +37,7 @@ from headgate.deploy.engine._policy import (
     safety_of,
 )
 from headgate.deploy.engine._store import LocalStore, StateStore, Stored
+from headgate.deploy.engine._target import Target
 
 __all__ = [
     "SAFETY_RULES",
@@ -49,6 +50,7 @@ __all__ = [
     "Component",
     "Confirmation",
     "ConfirmationNeededError",
+    "Confirmer",
     "DeployError",
     "Event",
     "EventKind",
@@ -78,6 +80,7 @@ __all__ = [
     "StepResult",
     "StoreConflictError",
     "Stored",
+    "Target",
     "Trait",
     "break_lock",
     "confirm_all",
