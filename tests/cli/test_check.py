@@ -92,3 +92,23 @@ def test_a_catch_all_is_checked_for_each_provider_that_it_stands_for(
     path.write_text("model_list:\n  - model_name: '*'\n    litellm_params: {model: '*', api_key: sk-value}\n")
     code, output = check(path)
     assert (code, "api_key belongs to one" in output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model_list:\n  - model_name: 'a*b*'\n    litellm_params: {model: demo/demo}\n", "one '*' only"),
+        (
+            "model_list:\n  - model_name: a\n    litellm_params: {model: openai/x, api_key: k}\n"
+            "    model_info: {health_check_model: azure/x}\n",
+            "health_check_model: azure/x has no api_base",
+        ),
+        (_DEMO + "general_settings: {master_key: '{'}\n", "master key begins as a JSON object"),
+    ],
+    ids=["wildcard", "health-check", "master-key"],
+)
+def test_whatever_keeps_the_gateway_from_starting_is_an_error(path: Path, text: str, words: str) -> None:
+    path.write_text(text)
+    code, output = check(path)
+    assert code == 2
+    assert words in output

@@ -89,7 +89,14 @@ def test_prices_are_numbers_however_yaml_reads_them(tmp_path: Path) -> None:
 def test_a_price_that_is_none_is_an_error(tmp_path: Path, price: str) -> None:
     text = f"model_list: [{{model_name: a, litellm_params: {{model: openai/x, output_cost_per_token: {price}}}}}]"
     (problem,) = problems(tmp_path, text)
-    assert "output_cost_per_token should be a number of dollars, 0 or more." in problem
+    assert "litellm_params.output_cost_per_token: should be a number of dollars, 0 or more." in problem
+
+
+def test_a_price_that_is_none_hides_no_other_problem(tmp_path: Path) -> None:
+    lines = ["model_list:", "- model_name: a", "  litellm_params:", "    model: openai/x", "    timeout: -1"]
+    lines += ["    input_cost_per_token: free", "    output_cost_per_token: free"]
+    found = problems(tmp_path, "\n".join(lines))
+    assert [problem.partition(": ")[0].rpartition(":")[2] for problem in found] == ["5", "6", "7"]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,26 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
-from headgate.config import Finding, KeyUse, ModelEntry, Report, Severity, check_configuration, expand_entry
+from headgate.config import (
+    Finding,
+    KeyUse,
+    ModelEntry,
+    Report,
+    Severity,
+    check_configuration,
+    expand_entry,
+    load_configuration,
+)
 from headgate.core.errors import ConfigurationError
 from headgate.providers import create
+
+_ERRORS = 2
+"""The exit code of a report with errors."""
 
 _COLORS = {Severity.ERROR: typer.colors.RED, Severity.WARNING: typer.colors.YELLOW, Severity.INFO: typer.colors.BLUE}
 
@@ -17,6 +30,8 @@ _COLORS = {Severity.ERROR: typer.colors.RED, Severity.WARNING: typer.colors.YELL
 def check(file: Path, *, as_json: bool) -> int:
     """Print the report on `file` in the environment of this process; return the exit code."""
     report = check_configuration(file, os.environ, verify=_provider_problems)
+    if report.exit_code != _ERRORS:
+        report = replace(report, findings=(*report.findings, *_obstacles(file, os.environ)))
     if as_json:
         typer.echo(json.dumps(_as_data(report), indent=2))
     else:
@@ -30,6 +45,20 @@ def _provider_problems(entry: ModelEntry, environ: Mapping[str, str]) -> Sequenc
             create(one.parameters.model, one.parameters.resolved(), environ)
     except ConfigurationError as error:
         return error.problems
+    return ()
+
+
+def _obstacles(file: Path, environ: Mapping[str, str]) -> Sequence[Finding]:
+    """Return what keeps `headgate serve` from starting although each key by itself is sound."""
+    # Imported late: a file with errors is told of them without the time that this takes.
+    from headgate.gateway import Gateway
+
+    try:
+        configuration = load_configuration(file, environ)
+        key = configuration.general.master_key
+        Gateway(configuration, None if key is None else key.get_secret_value())
+    except ConfigurationError as error:
+        return [Finding(Severity.ERROR, problem, fatal=True) for problem in error.problems]
     return ()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from headgate.config._section import Count, Delay, Number, Seconds, Section
 
@@ -27,17 +27,28 @@ def may_hold_secret(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None and not is_cost(name)
 
 
+class _NoPrice:
+    """Stands for a price that is none until all keys are validated, so that it is told beside their problems."""
+
+
+def _refuse_no_price(value: Any) -> Any:
+    if isinstance(value, _NoPrice):
+        raise ValueError("should be a number of dollars, 0 or more")
+    return value
+
+
 class _Priced(Section):
-    """A section whose price keys, typed or not, are numbers of dollars."""
+    """A section whose price keys are numbers of dollars."""
 
     model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_refuse_no_price)]]
 
     @model_validator(mode="before")
     @classmethod
     def _costs_are_numbers(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        return {key: _dollars(key, value) if is_cost(str(key)) else value for key, value in data.items()}
+        return {key: _dollars(value) if is_cost(str(key)) else value for key, value in data.items()}
 
     @property
     def costs(self) -> dict[str, float]:
@@ -53,17 +64,15 @@ class _Priced(Section):
         }
 
 
-def _dollars(key: str, value: object) -> object:
-    """Convert a price; YAML reads `1e-6` as text."""
+def _dollars(value: object) -> object:
+    """Convert a price, to a `_NoPrice` where it is none; YAML reads `1e-6` as text."""
     if value is None or isinstance(value, dict | list):
         return value
     try:
         number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (ValueError, OverflowError):
         number = math.nan
-    if not math.isfinite(number) or number < 0:
-        raise ValueError(f"{key} should be a number of dollars, 0 or more")
-    return number
+    return number if math.isfinite(number) and number >= 0 else _NoPrice()
 
 
 class ModelParameters(_Priced):
