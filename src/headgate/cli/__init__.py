@@ -114,3 +114,35 @@ def check(
     from headgate.cli._check import check as run
 
     raise typer.Exit(run(file, as_json=as_json))
+
+
+@app.command()
+def pipelines(
+    provider: Annotated[str, typer.Argument(help="azure, github or gitlab.")],
+    directory: Annotated[Path, typer.Argument(help="The root of the repository that the files are for.")],
+    platform: Annotated[str, typer.Option(help="ecs or compose.")] = "ecs",
+    environment: Annotated[
+        list[str] | None, typer.Option(help="An environment of the deployment file; repeatable. [default: dev, prod]")
+    ] = None,
+    project: Annotated[str, typer.Option(help="The deployment file's `project`.")] = "headgate",
+    force: Annotated[bool, typer.Option("--force", help="Replace files that differ.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write what became of each file as JSON.")] = False,
+) -> None:
+    """Write pipelines that plan, deploy, update, validate and tear down with `headgate deploy`.
+
+    Exits with 0 when they are written, 1 when files that differ are in the way and nothing was written, 2 on errors.
+    """
+    from headgate.cli._pipelines import pipelines as run
+
+    environments = environment or ["dev", "prod"]
+    raise typer.Exit(
+        run(
+            provider,
+            directory,
+            platform=platform,
+            environments=environments,
+            project=project,
+            force=force,
+            as_json=as_json,
+        )
+    )
