@@ -15,7 +15,10 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ELSEWHERE = {"costs.md": "tests/deploy/costs/test_documentation.py"}
+ELSEWHERE = {
+    "costs.md": "tests/deploy/costs/test_documentation.py",
+    "deploying.md": "tests/deploy/test_deploying_page.py",
+}
 """Pages whose blocks a test of their own executes."""
 
 _FENCE = re.compile(r"^( *)```(.*)$")
