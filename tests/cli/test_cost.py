@@ -43,13 +43,13 @@ def _json(*arguments: str) -> Any:
 def test_without_a_file_the_defaults_are_priced() -> None:
     report = _json()
     totals = {one["environment"]: one["monthly"] for one in report["environments"]}
-    assert totals == {"dev": "185.64", "prod": "328.24", "benchmark": "853.66"}
+    assert totals == {"dev": "200.64", "prod": "343.74", "benchmark": "869.16"}
 
 
 def test_a_file_is_read_from_where_one_stands(tmp_path: Path) -> None:
     (tmp_path / "headgate.deploy.yaml").write_text(FILE + "  spare: {like: dev, allow_plaintext: true, nat: true}\n")
     (spare,) = _json("--env", "spare")["environments"]
-    assert Decimal(spare["monthly"]) == Decimal("185.64") + Decimal("36.50")
+    assert Decimal(spare["monthly"]) == Decimal("200.64") + Decimal("36.50")
 
 
 def test_a_named_file_is_read(tmp_path: Path) -> None:
@@ -86,8 +86,8 @@ def test_a_line_carries_its_price_its_day_and_its_source() -> None:
 def test_the_difference_to_another_environment_is_shown() -> None:
     report = _json("--env", "prod", "--against", "dev")
     (found,) = report["differences"]
-    assert (found["before"], found["after"], found["monthly"]) == ("dev", "prod", "142.60")
-    assert "prod against dev: +$142.60 a month" in _run("--against", "dev").stdout
+    assert (found["before"], found["after"], found["monthly"]) == ("dev", "prod", "143.10")
+    assert "prod against dev: +$143.10 a month" in _run("--against", "dev").stdout
 
 
 def test_the_size_of_tasks_is_judged_by_both_numbers_or_not_at_all() -> None:

@@ -16,14 +16,13 @@ PRICES = load_prices()
 COMMON = {
     "Load balancer": "16.43",  # 730 x 0.0225 = 16.425
     "Load balancer addresses": "7.30",  # 2 x 730 x 0.005
-    "Interface endpoints": "131.40",  # 9 x 2 x 730 x 0.01
+    "Interface endpoints": "146.00",  # 10 x 2 x 730 x 0.01
     "KMS key": "1.00",
-    "Secrets": "1.60",  # 4 x 0.40
     "Logs taken in": "2.50",  # 5 x 0.50
-    "Alarms": "1.20",  # 12 x 0.10
     "Dashboard": "3.00",
     "Custom metric": "0.30",
 }
+WITH_REDIS = {"Secrets": "2.40", "Alarms": "1.30"}  # one more of each
 NAT = {"NAT gateway": "32.85", "NAT gateway address": "3.65"}  # 730 x 0.045 and 730 x 0.005
 DEV = {
     **COMMON,
@@ -31,11 +30,14 @@ DEV = {
     "Fargate memory (Spot)": "0.97",  # 1 x 730 x 0.0013335 = 0.973455
     "Database db.t3.micro": "13.14",  # 730 x 0.018
     "Database storage (gp3)": "2.30",  # 20 x 0.115
+    "Secrets": "2.00",  # 5 x 0.40
+    "Alarms": "1.20",  # 12 x 0.10
     "Logs kept": "0.07",  # 5 x 14 / 30 x 0.03 = 0.07
 }
 PROD = {
     **COMMON,
     **NAT,
+    **WITH_REDIS,
     "Fargate vCPU (on demand)": "29.55",  # 2 x 0.5 x 730 x 0.04048 = 29.5504
     "Fargate memory (on demand)": "6.49",  # 2 x 1 x 730 x 0.004445 = 6.4897
     "Database db.t3.small": "52.56",  # 2 x 730 x 0.036
@@ -49,6 +51,7 @@ PROD = {
 BENCHMARK = {
     **COMMON,
     **NAT,
+    **WITH_REDIS,
     "Fargate vCPU (on demand)": "472.81",  # 4 x 4 x 730 x 0.04048 = 472.8064
     "Fargate memory (on demand)": "103.84",  # 4 x 8 x 730 x 0.004445 = 103.8352
     "Database db.t3.medium": "52.56",  # 730 x 0.072
@@ -61,9 +64,9 @@ BENCHMARK = {
 @pytest.mark.parametrize(
     ("preset", "settings", "expected", "total"),
     [
-        ("dev", {}, DEV, "185.64"),
-        ("prod", {"redis": True, "domain": DOMAIN}, PROD, "328.24"),
-        ("benchmark", {"redis": True}, BENCHMARK, "853.66"),
+        ("dev", {}, DEV, "200.64"),
+        ("prod", {"redis": True, "domain": DOMAIN}, PROD, "343.74"),
+        ("benchmark", {"redis": True}, BENCHMARK, "869.16"),
     ],
 )
 def test_an_environment_costs_what_was_worked_out_by_hand(
@@ -74,16 +77,6 @@ def test_an_environment_costs_what_was_worked_out_by_hand(
     assert known.total == Decimal(total)
     assert known.total == sum(Decimal(amount) for amount in expected.values())
     assert known.complete
-
-
-def test_open_webui_is_one_more_task() -> None:
-    without, with_it = (estimate(environment(open_webui=on), PRICES, today=TODAY) for on in (False, True))
-    added = difference(without, with_it)
-    assert {change.resource for change in added.changes} == {
-        "Open WebUI Fargate vCPU (Spot)",
-        "Open WebUI Fargate memory (Spot)",
-    }
-    assert added.monthly == Decimal("5.40")
 
 
 def test_what_depends_on_traffic_is_told_and_in_no_total() -> None:
@@ -139,7 +132,7 @@ def test_a_region_with_some_prices_of_its_own_says_which_are_borrowed(tmp_path: 
 def test_a_class_without_a_price_makes_the_total_a_lower_bound(tmp_path: Path) -> None:
     known = estimate(environment(database_class="db.z9.huge"), _aged(tmp_path, 1), today=TODAY)
     assert not known.complete
-    assert known.total == Decimal("185.64") - Decimal("13.14")
+    assert known.total == Decimal("200.64") - Decimal("13.14")
     assert known.warnings[0].startswith("No price is known for Database db.z9.huge: the total is without it.")
 
 
@@ -147,7 +140,7 @@ def test_the_difference_of_two_environments_adds_up_and_comes_largest_first() ->
     dev = estimate(environment(), PRICES, today=TODAY)
     prod = estimate(environment("prod", redis=True, domain=DOMAIN), PRICES, today=TODAY)
     found = difference(dev, prod)
-    assert found.monthly == prod.total - dev.total == Decimal("142.60")
+    assert found.monthly == prod.total - dev.total == Decimal("143.10")
     sizes = [abs(change.after - change.before) for change in found.changes]
     assert sizes == sorted(sizes, reverse=True)
     assert "Interface endpoints" not in {change.resource for change in found.changes}

@@ -84,7 +84,7 @@ def test_a_size_that_fits_and_one_that_does_not_exist_are_told() -> None:
 def test_endpoints_dearer_than_a_nat_gateway_are_pointed_out() -> None:
     dev = environment()
     (hint,) = network_hints(dev, estimate(dev, PRICES, today=TODAY), PRICES)
-    assert hint.startswith("The interface endpoints cost $131.40, a NAT gateway $36.50 and $0.045 a GB.")
+    assert hint.startswith("The interface endpoints cost $146.00, a NAT gateway $36.50 and $0.045 a GB.")
     prod = environment("prod")
     (hint,) = network_hints(prod, estimate(prod, PRICES, today=TODAY), PRICES)
     assert "the NAT gateway could carry it" in hint

@@ -18,6 +18,7 @@ INTERFACE_ENDPOINTS = (
     "sts",
     "bedrock-runtime",
     "ssmmessages",
+    "ecs",
     "monitoring",
 )
 """The services that tasks without internet access reach through interface endpoints; S3's is a gateway, and free."""
@@ -30,18 +31,16 @@ class Usage:
     """What the settings do not say and a price needs. The defaults are the ECS guide's and those of the stacks.
 
     `log_gb` arrive a month; `endpoints` are interface endpoints per private subnet; `waf_rules` count managed rule
-    groups as one each; `open_webui_cpu` (units) and `open_webui_memory` (MiB) are the size of Open WebUI's one task.
+    groups as one each. `secrets` and `alarms` are counted as the stacks make them when they are None.
     """
 
     log_gb: Decimal = Decimal(5)
     endpoints: int = len(INTERFACE_ENDPOINTS)
-    secrets: int = 4
+    secrets: int | None = None
     waf_rules: int = 5
-    alarms: int = 12
+    alarms: int | None = None
     dashboards: int = 1
     custom_metrics: int = 1
-    open_webui_cpu: int = 512
-    open_webui_memory: int = 1024
 
 
 class Item(NamedTuple):
@@ -65,7 +64,7 @@ def items(environment: Environment, usage: Usage) -> Iterator[Item]:
     """Yield what an environment uses whether or not a request comes; nothing on one machine of one's own."""
     if environment.platform != "ecs":
         return
-    yield from _tasks(environment, usage)
+    yield from _tasks(environment)
     yield from _stores(environment)
     yield from _network(environment, usage)
     yield from _management(environment, usage)
@@ -89,19 +88,15 @@ def meters(environment: Environment) -> Iterator[Meter]:
         yield Meter("WAF requests", "waf.requests", "requests, refused ones included")
 
 
-def _tasks(environment: Environment, usage: Usage) -> Iterator[Item]:
-    yield from _fargate(environment.spot, environment.tasks, environment.task_cpu, environment.task_memory, "")
-    if environment.open_webui:
-        yield from _fargate(environment.spot, 1, usage.open_webui_cpu, usage.open_webui_memory, "Open WebUI ")
-
-
-def _fargate(spot: bool, count: int, cpu_units: int, memory: int, whose: str) -> Iterator[Item]:
-    kind, price = ("Spot", "fargate.spot") if spot else ("on demand", "fargate")
-    cpu, gigabytes = Decimal(cpu_units) / UNITS_PER_CPU, Decimal(memory) / MB_PER_GB
+def _tasks(environment: Environment) -> Iterator[Item]:
+    kind, price = ("Spot", "fargate.spot") if environment.spot else ("on demand", "fargate")
+    count, cpu = environment.tasks, Decimal(environment.task_cpu) / UNITS_PER_CPU
+    memory = Decimal(environment.task_memory) / MB_PER_GB
     tasks = f"{count} task{'s' * (count != 1)}"
-    vcpu_hours, gb_hours = count * cpu * HOURS, count * gigabytes * HOURS
-    yield Item(f"{whose}Fargate vCPU ({kind})", f"{price}.vcpu", vcpu_hours, f"{tasks} x {cpu} vCPU x {HOURS} h")
-    yield Item(f"{whose}Fargate memory ({kind})", f"{price}.memory", gb_hours, f"{tasks} x {gigabytes} GB x {HOURS} h")
+    yield Item(f"Fargate vCPU ({kind})", f"{price}.vcpu", count * cpu * HOURS, f"{tasks} x {cpu} vCPU x {HOURS} h")
+    yield Item(
+        f"Fargate memory ({kind})", f"{price}.memory", count * memory * HOURS, f"{tasks} x {memory} GB x {HOURS} h"
+    )
 
 
 def _stores(environment: Environment) -> Iterator[Item]:
@@ -134,11 +129,14 @@ def _network(environment: Environment, usage: Usage) -> Iterator[Item]:
 
 def _management(environment: Environment, usage: Usage) -> Iterator[Item]:
     yield Item("KMS key", "kms.key", Decimal(1), "1 key of the customer")
-    yield Item("Secrets", "secret.month", Decimal(usage.secrets), f"{usage.secrets} secrets")
+    # Master key, UI password, provider keys, database, the administrator's (which RDS makes), and the one of Redis.
+    secrets = 5 + environment.redis if usage.secrets is None else usage.secrets
+    yield Item("Secrets", "secret.month", Decimal(secrets), f"{secrets} secrets")
     kept = usage.log_gb * environment.log_retention_days / 30
     days = f"{usage.log_gb} GB a month kept {environment.log_retention_days} days, uncompressed"
     yield Item("Logs taken in", "logs.ingestion", usage.log_gb, f"{usage.log_gb} GB a month")
     yield Item("Logs kept", "logs.storage", kept, days)
-    yield Item("Alarms", "alarm.month", Decimal(usage.alarms), f"{usage.alarms} alarms")
+    alarms = 12 + environment.redis if usage.alarms is None else usage.alarms
+    yield Item("Alarms", "alarm.month", Decimal(alarms), f"{alarms} alarms")
     yield Item("Dashboard", "dashboard.month", Decimal(usage.dashboards), f"{usage.dashboards} dashboard")
     yield Item("Custom metric", "metric.month", Decimal(usage.custom_metrics), "the gateway's overhead")

@@ -1,0 +1,63 @@
+"""What is priced is what the stacks create: their templates are counted and compared with the estimate."""
+
+from collections import Counter
+from datetime import date
+from decimal import Decimal
+from functools import cache
+
+import pytest
+
+from headgate.deploy.costs import HOURS, INTERFACE_ENDPOINTS, estimate, load_prices
+from headgate.deploy.ecs import Inputs, resources, stack_specs
+from tests.deploy.costs.environments import DOMAIN, environment
+
+INPUTS = Inputs(image=f"example.com/headgate@sha256:{'0' * 64}", rotation_package="rotation.zip")
+ENVIRONMENTS = {
+    "dev": environment(allow_plaintext=True),
+    "prod": environment("prod", redis=True, domain=DOMAIN, hosted_zone_id="Z0123456789ABC"),
+    "benchmark": environment("benchmark", redis=True, allow_plaintext=True),
+}
+
+
+@cache
+def _counted(name: str) -> Counter[str]:
+    counted: Counter[str] = Counter()
+    for spec in stack_specs(ENVIRONMENTS[name], INPUTS):
+        for resource in resources(spec).values():
+            kind, properties = resource["Type"].removeprefix("AWS::"), resource.get("Properties", {})
+            counted[kind] += 1
+            counted["interface endpoint"] += properties.get("VpcEndpointType") == "Interface"
+            counted["managed secret"] += properties.get("ManageMasterUserPassword") is True
+            if kind == "WAFv2::WebACL":
+                counted["WAF rule"] += len(properties["Rules"])
+    return counted
+
+
+def _priced(name: str) -> dict[str, Decimal]:
+    known = estimate(ENVIRONMENTS[name], load_prices(), today=date(2026, 6, 1))
+    return {line.resource: line.quantity for line in known.lines}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_every_resource_that_costs_by_the_month_is_priced_as_often_as_it_is_created(name: str) -> None:
+    counted, priced = _counted(name), _priced(name)
+    assert priced["Secrets"] == counted["SecretsManager::Secret"] + counted["managed secret"]
+    assert priced["Alarms"] == counted["CloudWatch::Alarm"]
+    assert priced["Dashboard"] == counted["CloudWatch::Dashboard"]
+    assert priced["KMS key"] == counted["KMS::Key"]
+    assert priced.get("WAF web ACL", 0) == counted["WAFv2::WebACL"]
+    assert priced.get("WAF rules", 0) == counted["WAF rule"]
+    assert priced.get("Certificate", 0) == counted["CertificateManager::Certificate"]
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_every_resource_that_costs_by_the_hour_is_priced_as_often_as_it_is_created(name: str) -> None:
+    counted, priced = _counted(name), _priced(name)
+    zones = len(ENVIRONMENTS[name].private_subnets)
+    assert counted["interface endpoint"] == len(INTERFACE_ENDPOINTS)
+    assert priced["Interface endpoints"] == counted["interface endpoint"] * zones * HOURS
+    assert priced.get("NAT gateway", 0) == counted["EC2::NatGateway"] * HOURS
+    assert priced.get("NAT gateway address", 0) == counted["EC2::EIP"] * HOURS
+    assert priced["Load balancer"] == counted["ElasticLoadBalancingV2::LoadBalancer"] * HOURS
+    assert counted["RDS::DBInstance"] == counted["ECS::Service"] == 1
+    assert any(resource.startswith("Redis") for resource in priced) == bool(counted["ElastiCache::ReplicationGroup"])
