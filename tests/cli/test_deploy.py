@@ -64,13 +64,21 @@ def test_init_writes_a_file_that_plans_and_leaves_one_that_is_there_alone(desk: 
     other = desk.run("init", "--platform", "ecs", "--file", "ecs.yaml")
     assert other.exit_code == 0
     assert "platform: ecs" in (desk.path / "ecs.yaml").read_text()
+    assert desk.data("init", "--file", "third.yaml") == {"file": "third.yaml"}
 
 
-@pytest.mark.parametrize("words", [["--platform", "eks"], ["--file", "no/where.yaml"]])
-def test_init_says_what_is_wrong(words: list[str], desk: Desk) -> None:
-    result = desk.run("init", *words) if "--file" in words else desk.run("init", *words, "--file", "new.yaml")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--platform", "eks", "--file", "new.yaml"], "There is no platform 'eks'; there are compose and ecs."),
+        (["--file", "no/where.yaml"], "no/where.yaml can not be written: No such file or directory."),
+    ],
+)
+def test_init_says_what_is_wrong(words: list[str], said: str, desk: Desk) -> None:
+    result = desk.run("init", *words)
     assert result.exit_code == 2
-    assert "was not written" in result.stderr
+    assert said in result.stderr
+    assert desk.data("init", *words, code=2)["error"] == said
 
 
 def test_plan_changes_nothing_and_works_without_docker(desk: Desk) -> None:
@@ -201,7 +209,7 @@ def test_list_shows_what_there_is_and_what_is_not_yet(desk: Desk) -> None:
 
 @pytest.mark.parametrize("verb", VERBS_TO_COME)
 def test_a_verb_to_come_says_so(verb: str, desk: Desk) -> None:
-    result = desk.run(verb)
+    result = desk.run(verb, "4", "--env", "prod", "--json")
     assert result.exit_code == 2
     assert f"`headgate deploy {verb}` does not exist yet." in result.stderr
 

@@ -39,11 +39,12 @@ _Confirm = Annotated[
 def init(
     platform: Annotated[str, typer.Option(help="compose, for one machine, or ecs.")] = "compose",
     file: _File = None,
+    as_json: _Json = False,
 ) -> None:
     """Write a commented deployment file. One that is there is left alone."""
-    from headgate.cli._deploy_run import write_default_file
+    from headgate.cli._deploy_run import Request, write_default_file
 
-    raise typer.Exit(write_default_file(file, platform))
+    raise typer.Exit(write_default_file(Request(file, "dev", as_json), platform))
 
 
 @deploy_app.command("plan")
@@ -155,7 +156,9 @@ deploy_app.command("cost")(cost)
 
 
 def _add_verb_to_come(verb: str, purpose: str) -> None:
-    @deploy_app.command(verb, help=f"Not yet: {purpose}.")
+    anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+    @deploy_app.command(verb, help=f"Not yet: {purpose}.", context_settings=anything)
     def refuse() -> None:
         typer.echo(f"`headgate deploy {verb}` does not exist yet. It will {purpose}.", err=True)
         raise typer.Exit(2)

@@ -114,21 +114,19 @@ def _answered(
     return answer
 
 
-def write_default_file(file: Path | None, platform: str) -> int:
+@_answered
+def write_default_file(request: Request, platform: str) -> int:
     """Write the commented file of a platform; return the exit code."""
-    path = file or Path(FILE_NAME)
+    path = request.path
+    text = default_file(platform)
     try:
-        text = default_file(platform)
         with path.open("x") as written:
             written.write(text)
     except FileExistsError:
-        typer.echo(f"{path} is there already. Delete it, or name another with --file.", err=True)
-        return ExitCode.USAGE
-    except (OSError, ConfigurationError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        typer.echo(f"{path} was not written: {reason}", err=True)
-        return ExitCode.USAGE
-    typer.echo(f"{path} is written. Next: headgate deploy plan")
+        raise ConfigurationError([f"{path} is there already. Delete it, or name another with --file."]) from None
+    except OSError as error:
+        raise ConfigurationError([f"{path} can not be written: {error.strerror or 'unknown error'}."]) from error
+    _tell(request, f"{path} is written. Next: headgate deploy plan", {"file": str(path)})
     return ExitCode.DONE
 
 

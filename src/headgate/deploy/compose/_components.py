@@ -106,8 +106,7 @@ class Files:
     def apply(self, progress: Progress) -> None:
         """Write every file, into a directory that only its owner may enter."""
         progress(f"writing to {self.directory}")
-        write_files(self.directory, self.wanted())
-        self.directory.chmod(0o700)
+        write_files(self.directory, self.wanted(), mode=0o700)
 
     def destroy(self, progress: Progress) -> None:
         """Remove the network, then the files."""
@@ -116,7 +115,10 @@ class Files:
             self.docker.compose("down", "--remove-orphans")
         progress(f"deleting what was written to {self.directory}")
         for path in self.wanted():
-            (self.directory / path).unlink(missing_ok=True)
+            try:
+                (self.directory / path).unlink(missing_ok=True)
+            except OSError as error:
+                raise DeployError(f"{self.directory / path} can not be deleted: {error.strerror}.") from error
 
 
 @dataclass(frozen=True)
@@ -277,13 +279,15 @@ class Services:
             self.docker.delete_volumes(volumes)
 
 
-def write_files(directory: Path, wanted: Mapping[str, str]) -> None:
+def write_files(directory: Path, wanted: Mapping[str, str], mode: int | None = None) -> None:
     """Write rendered files and the directories for rules and dashboards. Raises `DeployError`.
 
-    The services, which run as users of their own, can read them.
+    The services, which run as users of their own, can read them; `mode` is for the directory that holds them all.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        if mode is not None:
+            directory.chmod(mode)
         for path, text in wanted.items():
             target = directory / path
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
