@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from importlib.metadata import distribution, requires
 from pathlib import Path
@@ -22,11 +23,14 @@ def test_a_package_is_the_same_twice(kind: Kind, tmp_path: Path, monkeypatch: py
     first = package(kind, tmp_path / "first")
     os.utime(Path(_package.__file__))
     monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
     umask = os.umask(0o077)
     try:
         second = package(kind, tmp_path / "second")
     finally:
         os.umask(umask)
+        monkeypatch.undo()
+        time.tzset()
     assert first.name == second.name == f"rotation-{kind.value}.zip"
     assert hashlib.sha256(first.read_bytes()).digest() == hashlib.sha256(second.read_bytes()).digest()
 
