@@ -42,8 +42,9 @@ class MasterKey(msgspec.Struct, frozen=True):
     def parse(cls, text: str) -> "MasterKey":
         """Read a key, or a JSON object with `current`, `previous` and `previous_not_after` (RFC 3339).
 
-        That object is what a rotation keeps in its secret; other members may stand in it. Raises `ConfigurationError`,
-        which shows none of the text.
+        That object is what a rotation keeps in its secret; other members may stand in it. Before the first rotation
+        the secret may have the key as `LITELLM_MASTER_KEY` alone. Raises `ConfigurationError`, which shows none of the
+        text.
         """
         if not text.lstrip().startswith("{"):
             return cls(text)
@@ -51,17 +52,19 @@ class MasterKey(msgspec.Struct, frozen=True):
             found = msgspec.json.decode(text, type=_Rotated)
         except msgspec.DecodeError as error:
             raise ConfigurationError([f"The master key begins as a JSON object, but: {error}."]) from None
-        if not found.current:
-            raise ConfigurationError(['The master key is a JSON object whose "current" is empty.'])
+        current = found.current or found.only
+        if not current:
+            raise ConfigurationError(['The master key is a JSON object without a "current" key.'])
         if found.previous is None:
-            return cls(found.current)
+            return cls(current)
         if not found.previous or found.previous_not_after is None:
             raise ConfigurationError(['The master key has a "previous", which needs a key and a "previous_not_after".'])
-        return cls(found.current, found.previous, found.previous_not_after.timestamp())
+        return cls(current, found.previous, found.previous_not_after.timestamp())
 
 
 class _Rotated(msgspec.Struct):
-    current: str
+    current: str | None = None
+    only: str | None = msgspec.field(default=None, name="LITELLM_MASTER_KEY")
     previous: str | None = None
     previous_not_after: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
