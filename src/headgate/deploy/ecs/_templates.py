@@ -41,8 +41,9 @@ def template_text(name: str) -> str:
     return (resources.files(__package__) / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
+@functools.cache
 def parse_template(text: str) -> Template:
-    """Return a template as data. Raises `yaml.YAMLError` for text that is none."""
+    """Return a template as data, the same object for the same text. Raises `yaml.YAMLError` for text that is none."""
     template = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     if not isinstance(template, dict):
         raise yaml.YAMLError("A template is a mapping.")
