@@ -12,7 +12,7 @@ def catch_all(name: str = "*", **parameters: Any) -> ModelEntry:
     return ModelEntry(
         model_name=name,
         parameters=ModelParameters.model_validate({"model": "*", **parameters}),
-        info=ModelInfo(id="any"),
+        info=ModelInfo.model_validate({"id": "any"}),
     )
 
 

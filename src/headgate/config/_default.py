@@ -34,5 +34,5 @@ def embedded_default(environ: Mapping[str, str]) -> Configuration:
 
 
 def _entry(name: str, parameters: Mapping[str, str]) -> ModelEntry:
-    info = ModelInfo(id=entry_id(name, parameters, 0))
+    info = ModelInfo.model_validate({"id": entry_id(name, parameters, 0)})
     return ModelEntry(model_name=name, parameters=ModelParameters.model_validate(dict(parameters)), info=info)
