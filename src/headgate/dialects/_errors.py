@@ -54,14 +54,11 @@ def responses_stream_error(error: GatewayError) -> bytes:
     return b"event: error\ndata: " + _encode(event) + b"\n\n"
 
 
-def anthropic_error(error: GatewayError, request_id: str | None = None) -> bytes:
+def anthropic_error(error: GatewayError) -> bytes:
     """Write Anthropic's error body; its `type` follows from the status."""
     fallback = "invalid_request_error" if error.status < 500 else "api_error"
     kind = _ANTHROPIC_TYPES.get(error.status, fallback)
-    body: dict[str, object] = {"type": "error", "error": {"type": kind, "message": error.message}}
-    if request_id is not None:
-        body["request_id"] = request_id
-    return _encode(body)
+    return _encode({"type": "error", "error": {"type": kind, "message": error.message}})
 
 
 def anthropic_stream_error(error: GatewayError) -> bytes:

@@ -15,8 +15,6 @@ def routing_policy(settings: RouterSettings) -> Policy:
             max_latency_list_size=arguments.max_latency_list_size,
         ),
         num_retries=settings.num_retries,
-        timeout=settings.timeout,
-        stream_timeout=settings.stream_timeout,
         retry_after=settings.retry_after,
         retry_policy=settings.retry_policy,
         model_group_retry_policy=settings.model_group_retry_policy,

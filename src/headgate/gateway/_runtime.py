@@ -159,8 +159,6 @@ def _deployment(entry: ModelEntry, configuration: Configuration) -> Deployment[T
         order=parameters.order,
         tags=frozenset(parameters.tags),
         max_parallel_requests=parameters.max_parallel_requests,
-        timeout=parameters.timeout,
-        stream_timeout=parameters.stream_timeout,
         num_retries=parameters.num_retries if parameters.num_retries is not None else parameters.max_retries,
         cooldown_time=parameters.cooldown_time,
         max_input_tokens=info.max_input_tokens or (facts.max_input_tokens if facts is not None else None),

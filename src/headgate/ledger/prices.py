@@ -20,7 +20,6 @@ class ModelFacts(msgspec.Struct, frozen=True):
     """What is known of a model beside its price. `max_input_tokens` None means unknown."""
 
     max_input_tokens: int | None = None
-    deprecated: bool = False
 
 
 def lookup(provider: str, model: str, parameters: Mapping[str, Any], *, now: datetime) -> Price | None:
@@ -50,7 +49,7 @@ def facts(provider: str, model: str, parameters: Mapping[str, Any]) -> ModelFact
         raise ConfigurationError([f"max_input_tokens: expected a positive integer, not {str(limit)[:40]!r}"])
     if found is None:
         return ModelFacts(limit)
-    return ModelFacts(limit or found.context_window, bool(found.deprecated))
+    return ModelFacts(limit or found.context_window)
 
 
 def _subject(provider: str, model: str, parameters: Mapping[str, Any]) -> tuple[str, str]:

@@ -65,8 +65,8 @@ class Health:
 class Deployment(Generic[P]):
     """One entry of `model_list`.
 
-    `rpm` and `tpm` are requests and tokens per minute, times are seconds, `price` is the sum of the input and the
-    output price in pico-dollars per token. None means: not set, not limited, not known.
+    `rpm` and `tpm` are requests and tokens per minute, `cooldown_time` is seconds, `price` is the sum of the input
+    and the output price in pico-dollars per token. None means: not set, not limited, not known.
     """
 
     id: str
@@ -81,8 +81,6 @@ class Deployment(Generic[P]):
     order: int | None = None
     tags: frozenset[str] = frozenset()
     max_parallel_requests: int | None = None
-    timeout: float | None = None
-    stream_timeout: float | None = None
     num_retries: int | None = None
     cooldown_time: float | None = None
     max_input_tokens: int | None = None

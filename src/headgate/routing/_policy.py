@@ -25,7 +25,7 @@ class LatencyArguments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How requests are routed. Defaults are LiteLLM 1.80.5's, except `timeout` (600 s there 6000 s).
+    """How requests are routed. Defaults are LiteLLM 1.80.5's.
 
     `num_retries` counts attempts after the first, per model group. `retry_after` is the least number of seconds before
     an attempt on a deployment that has failed. `allowed_fails` None means that no number was set; then shares of
@@ -35,8 +35,6 @@ class Policy:
     routing_strategy: str = "simple-shuffle"
     routing_strategy_args: LatencyArguments = field(default_factory=LatencyArguments)
     num_retries: int = 2
-    timeout: float = 600.0
-    stream_timeout: float | None = None
     retry_after: float = 0.0
     retry_policy: Counts = field(default_factory=dict)
     model_group_retry_policy: Mapping[str, Counts] = field(default_factory=dict)
