@@ -102,6 +102,7 @@ def test_a_body_over_the_limit_is_413(closed: RunningGateway) -> None:
         head = post(body).removesuffix(body)
         reply = await send(closed.port, head + body[:100_000])
         assert reply.status == 413
+        assert b'"request_too_large"' in reply.body
         refused(reply)
 
     run(main())

@@ -22,8 +22,8 @@ def logging_as_before() -> Iterator[None]:
 def test_debug_is_for_our_own_lines_only(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("debug", json_lines=False)
     logging.getLogger("headgate.gateway").debug("ours")
-    logging.getLogger("botocore.parsers").debug("SecretAccessKey")
-    logging.getLogger("botocore").info("theirs")
+    logging.getLogger("a_library.parsers").debug("SecretAccessKey")
+    logging.getLogger("a_library").info("theirs")
     assert [line.split()[-1] for line in capsys.readouterr().err.splitlines()] == ["ours", "theirs"]
 
 

@@ -7,7 +7,7 @@ from random import Random
 
 from headgate.config import Configuration
 from headgate.core.clock import monotonic
-from headgate.core.errors import GatewayError
+from headgate.core.errors import GatewayError, PayloadTooLargeError
 from headgate.core.identifiers import call_id
 from headgate.core.provider import Headers, Operation
 from headgate.dialects import dialect_of
@@ -82,6 +82,8 @@ class Gateway:
 
     def refuse(self, path: bytes, status: int, message: str) -> Refusal:
         """Word a refusal of the transport's own in the dialect of the path."""
+        if status == PayloadTooLargeError.status:
+            return self._refusal(path, PayloadTooLargeError(message))
         kind = "invalid_request_error" if status < 500 else "internal_server_error"
         return self._refusal(path, GatewayError(message, status=status, kind=kind))
 

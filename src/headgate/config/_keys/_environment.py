@@ -31,7 +31,7 @@ ENVIRONMENT = (
     *honoured("SSL_KEYFILE_PATH", "none", "The key of the server's certificate."),
     *honoured("SSL_CERTFILE_PATH", "none", "The server's certificate."),
     *honoured("SERVER_ROOT_PATH", "none", "The path under which everything is served, and nothing beside it."),
-    *honoured("REQUEST_TIMEOUT", "600", "Seconds that a whole call may take (LiteLLM: 6000)."),
+    *honoured("REQUEST_TIMEOUT", "600", "Seconds that one attempt may take (LiteLLM: 6000)."),
     *honoured("MAX_REQUEST_SIZE_MB", "50", "The largest request body, in MB of 1024 * 1024 bytes."),
     *ignored("Memory stays flat, so workers are not recycled.", "MAX_REQUESTS_BEFORE_RESTART", "PYTHON_GC_THRESHOLD"),
     *ignored("Health is told at the gateway's own port.", "SEPARATE_HEALTH_APP", "SEPARATE_HEALTH_PORT"),

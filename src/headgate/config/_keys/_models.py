@@ -62,7 +62,7 @@ LITELLM_PARAMS = (
     *honoured("region_name", _ENVIRONMENT, "The AWS region; aws_region_name wins."),
     *honoured("model_id", "the model's name", "The ARN that Bedrock is asked for, such as an inference profile's."),
     *honoured("base_model", "the model's name", "The model that it is, where its name does not say so."),
-    *honoured("timeout", "router_settings.timeout", "Seconds that a whole call may take."),
+    *honoured("timeout", "router_settings.timeout", "Seconds that one attempt may take."),
     *honoured("stream_timeout", "router_settings.stream_timeout", "Seconds until the first byte of a stream."),
     *honoured("num_retries", "router_settings.num_retries", "Retries after the first attempt."),
     *honoured("max_retries", "num_retries", "Another name of num_retries, which wins."),

@@ -7,7 +7,7 @@ ROUTER_SETTINGS = (
     *honoured("routing_strategy", "simple-shuffle", "How a deployment of a model group is chosen."),
     *honoured("routing_strategy_args", "{}", "Arguments of latency-based-routing."),
     *honoured("num_retries", "2", "Retries after the first attempt."),
-    *honoured("timeout", "600", "Seconds that a whole call may take (LiteLLM: 6000)."),
+    *honoured("timeout", "600", "Seconds that one attempt may take (LiteLLM: 6000)."),
     *honoured("stream_timeout", "none", "Seconds until the first byte of a stream; after them it fails over."),
     *honoured("retry_after", "0", "The least number of seconds before a retry of a deployment that failed."),
     *honoured("retry_policy", "{}", "Retries per kind of error."),
