@@ -131,7 +131,7 @@ def _assert_only_data_is_left(account: Account) -> None:
     assert buckets == {BUCKET, f"headgate-prod-logs-{ACCOUNT}-us-east-1"}
     secrets = {secret["Name"] for secret in account.client("secretsmanager").list_secrets()["SecretList"]}
     assert secrets == {
-        f"headgate/prod/{name}" for name in ("master-key", "ui-password", "api-keys", "database", "redis")
+        f"headgate/prod/{name}" for name in ("master-key", "salt-key", "ui-password", "api-keys", "database", "redis")
     }
     assert len(account.client("kms").list_keys()["Keys"]) == 1
 

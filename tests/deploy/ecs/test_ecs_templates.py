@@ -11,6 +11,8 @@ from cfnlint.api import lint_file
 
 from headgate.deploy import ecs
 from headgate.deploy.ecs import TEMPLATES, parse_template, template_text
+from headgate.deploy.rotation import PASSWORD_LENGTH, Kind
+from headgate.deploy.secrets import CATALOGUE
 
 FOLDER = Path(ecs.__file__).parent / "templates"
 PARSED = {name: parse_template(template_text(name)) for name in TEMPLATES}
@@ -88,7 +90,7 @@ def test_exports_are_named_by_project_and_environment(name: str) -> None:
 
 def test_no_secret_has_a_value_in_a_template() -> None:
     secrets = dict(_of_type("AWS::SecretsManager::Secret"))
-    assert len(secrets) == 5
+    assert len(secrets) == 6
     assert [name for name, secret in secrets.items() if "SecretString" in secret] == []
     for secret in secrets.values():
         given = json.dumps(secret.get("GenerateSecretString", {}).get("SecretStringTemplate", ""))
@@ -111,6 +113,23 @@ def test_the_lengths_of_secrets() -> None:
     assert _default("security", "MasterKeyLength") == 48
     assert _default("security", "UiPasswordLength") == 24
     assert _default("database", "RotationDays") == 30
+
+
+def test_functions_are_those_of_the_rotation_package() -> None:
+    handlers = {properties["Handler"] for _, properties in _of_type("AWS::Lambda::Function")}
+    assert handlers == {kind.handler for kind in Kind}
+    assert _default("security", "DatabasePasswordLength") == PASSWORD_LENGTH
+
+
+def test_secrets_are_named_and_filled_as_the_catalogue_says() -> None:
+    catalogue = {entry.name: set(entry.names) for entry in CATALOGUE}
+    made = {
+        secret["Name"]["Fn::Sub"].rpartition("/")[2]: secret for _, secret in _of_type("AWS::SecretsManager::Secret")
+    }
+    assert set(made) == set(catalogue)
+    for name, secret in made.items():
+        if generated := secret.get("GenerateSecretString"):
+            assert generated["GenerateStringKey"] in catalogue[name]
 
 
 def test_every_egress_is_inline_and_only_443_leaves_for_anywhere() -> None:
@@ -209,7 +228,9 @@ def test_what_holds_data_is_encrypted_private_and_kept() -> None:
     keeps = ("AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup")
     for parsed in PARSED.values():
         for name, resource in parsed["Resources"].items():
-            if resource["Type"] in keeps:
+            if name == "SaltKeySecret":
+                assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+            elif resource["Type"] in keeps:
                 assert resource["DeletionPolicy"] == {"Ref": "DataPolicy"}, name
                 assert resource["UpdateReplacePolicy"] == "Retain"
     database = PARSED["database"]["Resources"]["Database"]
@@ -350,7 +371,7 @@ def test_the_service_is_as_documented() -> None:
         one["Name"] if "Name" in one else one["Fn::If"][1]["Name"] for one in task["ContainerDefinitions"][1]["Secrets"]
     ]
     assert {"LITELLM_MASTER_KEY", "UI_USERNAME", "UI_PASSWORD", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"} <= set(names)
-    assert "DATABASE_URL" in names
+    assert {"DATABASE_URL", "LITELLM_SALT_KEY"} <= set(names)
 
 
 ALARMS = [
