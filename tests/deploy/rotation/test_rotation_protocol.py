@@ -2,6 +2,7 @@
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from headgate.deploy.rotation import RotationError, master_key_handler, restart_services
@@ -84,3 +85,21 @@ def test_a_restart_replaces_the_tasks_of_each_service() -> None:
             ecs.add_response("update_service", {}, expected)
         restart_services(client, "dev", ["gateway", "open-webui"])
         ecs.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("code", ["ClusterNotFoundException", "ServiceNotFoundException", "ServiceNotActiveException"])
+def test_a_service_that_is_not_there_yet_needs_no_restart(code: str) -> None:
+    client = boto3.client("ecs", region_name=REGION)
+    with Stubber(client) as ecs:
+        ecs.add_client_error("update_service", code)
+        ecs.add_response("update_service", {})
+        restart_services(client, "dev", ["gateway", "open-webui"])
+        ecs.assert_no_pending_responses()
+
+
+def test_any_other_error_of_a_restart_goes_through() -> None:
+    client = boto3.client("ecs", region_name=REGION)
+    with Stubber(client) as ecs:
+        ecs.add_client_error("update_service", "AccessDeniedException")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            restart_services(client, "dev", ["gateway"])
