@@ -395,7 +395,15 @@ def test_connections_that_close_as_they_are_handed_on_are_replaced() -> None:
     run(main())
 
 
-def test_waiting_for_a_connection_has_an_end() -> None:
+@pytest.mark.parametrize(
+    ("settings", "timeouts"),
+    [
+        (ClientSettings(maximum_connections=1, wait=0.05), NO_LIMITS),
+        (ClientSettings(maximum_connections=1), Timeouts(connect=0.05, first_byte=10.0)),
+    ],
+    ids=["by-the-setting", "by-the-request"],
+)
+def test_waiting_for_a_connection_has_an_end(settings: ClientSettings, timeouts: Timeouts) -> None:
     async def main() -> None:
         asked = asyncio.Event()
 
@@ -405,11 +413,11 @@ def test_waiting_for_a_connection_has_an_end() -> None:
             await reader.read()
 
         async with WireServer(behave) as server:
-            client = Client(Dialer(), ClientSettings(maximum_connections=1, wait=0.05))
+            client = Client(Dialer(), settings)
             first = asyncio.create_task(fetch(client, server.origin))
             await asked.wait()
             with pytest.raises(UpstreamError) as caught:
-                await fetch(client, server.origin)
+                await fetch(client, server.origin, timeouts)
             assert caught.value.status == 503
             first.cancel()
             await asyncio.gather(first, return_exceptions=True)

@@ -171,10 +171,10 @@ class Pool:
     async def wait(self, timeout: float, *, fresh: bool) -> Connection:
         """Open a connection, or wait for one where no more may be opened; with `fresh` never take a used one.
 
-        Raises `UpstreamError`.
+        `timeout` bounds the wait and then the opening. Raises `UpstreamError`.
         """
         try:
-            async with asyncio.timeout(self._settings.wait):
+            async with asyncio.timeout(min(self._settings.wait, timeout)):
                 while self.open >= self._settings.maximum_connections:
                     connection = await self._wait_for_turn()
                     if connection is not None and connection.usable:
