@@ -129,8 +129,8 @@ def _network(environment: Environment, usage: Usage) -> Iterator[Item]:
 
 def _management(environment: Environment, usage: Usage) -> Iterator[Item]:
     yield Item("KMS key", "kms.key", Decimal(1), "1 key of the customer")
-    # Master key, UI password, provider keys, database, the administrator's (which RDS makes), and the one of Redis.
-    secrets = 5 + environment.redis if usage.secrets is None else usage.secrets
+    # Master key, salt key, UI password, provider keys, database, the administrator's (which RDS makes), and that of Redis.
+    secrets = 6 + environment.redis if usage.secrets is None else usage.secrets
     yield Item("Secrets", "secret.month", Decimal(secrets), f"{secrets} secrets")
     kept = usage.log_gb * environment.log_retention_days / 30
     days = f"{usage.log_gb} GB a month kept {environment.log_retention_days} days, uncompressed"
