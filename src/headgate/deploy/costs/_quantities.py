@@ -129,7 +129,7 @@ def _network(environment: Environment, usage: Usage) -> Iterator[Item]:
 
 def _management(environment: Environment, usage: Usage) -> Iterator[Item]:
     yield Item("KMS key", "kms.key", Decimal(1), "1 key of the customer")
-    # Master key, salt key, UI password, provider keys, database, the administrator's (which RDS makes), and that of Redis.
+    # Master key, salt key, UI password, provider keys, database, administrator (which RDS makes), and that of Redis.
     secrets = 6 + environment.redis if usage.secrets is None else usage.secrets
     yield Item("Secrets", "secret.month", Decimal(secrets), f"{secrets} secrets")
     kept = usage.log_gb * environment.log_retention_days / 30
