@@ -9,10 +9,12 @@ from headgate.dialects._errors import (
     openai_stream_error,
     responses_stream_error,
 )
+from headgate.dialects._requirements import FILES
 from headgate.dialects._steering import Steering
 
 __all__ = [
     "ANTHROPIC",
+    "FILES",
     "OPENAI",
     "RESPONSES",
     "Dialect",

@@ -18,7 +18,7 @@ from headgate.core.provider import Headers
 from headgate.dialects import OPENAI, dialect_of
 from headgate.gateway import _health, _models
 from headgate.gateway._gateway import Gateway
-from headgate.transport.exchange import Pausable, Refusal
+from headgate.transport.exchange import Pausable, Refusal, too_large
 
 QUEUE_LIMIT = 64
 """Pieces of a streamed answer that wait to be sent, before what feeds it is made to wait."""
@@ -146,8 +146,7 @@ class Application:
         except ClientDisconnect:
             return
         if body is None:
-            limit = f"The request body is too large; the limit is {self._gateway.body_limit / 1048576:g} MB."
-            ticket = self._gateway.refuse(path, 413, limit)
+            ticket = too_large(self._gateway, path)
         exchange = AsgiExchange(scope, body or b"", ticket)
         if isinstance(ticket, Refusal):
             exchange.respond(ticket.status, ticket.headers, ticket.body)

@@ -15,7 +15,7 @@ from headgate.core.errors import GatewayError, UpstreamError
 from headgate.core.identifiers import call_id
 from headgate.core.provider import Attachment, Call, Operation, Provider
 from headgate.core.usage import Usage
-from headgate.dialects import Request, decode, dialect_of
+from headgate.dialects import FILES, Request, decode, dialect_of
 from headgate.gateway import _headers as header_lines
 from headgate.gateway._relay import Relay
 from headgate.gateway._routes import Match
@@ -30,8 +30,6 @@ from headgate.transport.response import Response
 log = logging.getLogger("headgate.gateway")
 
 _JSON = b"application/json"
-_FORMS = frozenset({Operation.IMAGE_EDIT, Operation.TRANSCRIPTION})
-"""The operations whose bodies are forms; for every other the content type does not matter."""
 
 CHARACTERS_PER_TOKEN = 4
 """For estimates, where an upstream did not report: https://platform.openai.com/tokenizer names it for English."""
@@ -92,7 +90,8 @@ class Journey:
             operation,
             exchange.body,
             path_model=self._match.model,
-            content_type=_content_type(exchange) if operation in _FORMS else _JSON,
+            # Only forms need it: their boundary stands there.
+            content_type=_content_type(exchange) if operation in FILES else _JSON,
             headers=exchange.headers,
         )
         call, steering = request.call, request.steering

@@ -65,10 +65,7 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Enforce the connections' deadlines."""
         if counter % TICKS_PER_CHECK == 0:
-            now = asyncio.get_running_loop().time()
-            for connection in list(self.server_state.connections):
-                if isinstance(connection, ServerProtocol):
-                    connection.check(now)
+            self._check_connections()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -82,14 +79,17 @@ class Server(uvicorn.Server):
         # uvicorn would raise the signal again and so end the process by it; an orderly end is 0.
         self._captured_signals.clear()
 
+    def _check_connections(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, ServerProtocol):
+                connection.check(now)
+
     async def _keep_checking(self) -> None:
         """Go on enforcing deadlines: a half-sent request must not hold up the end."""
         while True:
             await asyncio.sleep(0.5)
-            now = asyncio.get_running_loop().time()
-            for connection in list(self.server_state.connections):
-                if isinstance(connection, ServerProtocol):
-                    connection.check(now)
+            self._check_connections()
 
     def _abandon(self) -> None:
         assert self._lifeline is not None  # noqa: S101 - called for a lifeline only

@@ -91,3 +91,9 @@ class DataPlane(Protocol):
 
     def handle(self, exchange: Exchange) -> None:
         """Begin to answer a request; the answer may come later. Never raises."""
+
+
+def too_large(plane: DataPlane, path: bytes) -> Refusal:
+    """Return the refusal of a body that is larger than the data plane's limit."""
+    megabytes = plane.body_limit / (1024 * 1024)
+    return plane.refuse(path, 413, f"The request body is too large; the limit is {megabytes:g} MB.")

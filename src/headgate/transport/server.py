@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 
 from headgate.core.clock import monotonic
 from headgate.transport.direct import DirectExchange
-from headgate.transport.exchange import DataPlane, Refusal
+from headgate.transport.exchange import DataPlane, Refusal, too_large
 from headgate.transport.outbox import Channel, outbox_of
 
 HEAD_LIMIT = 64 * 1024
@@ -220,7 +220,7 @@ class ServerProtocol(HttpToolsProtocol):
         exchange = DirectExchange(self, method, path, query, not http10 and self.parser.should_keep_alive())
         exchange.http10 = http10
         if self._length > self.plane.body_limit:
-            exchange.refusal = self._too_large(path)
+            exchange.refusal = too_large(self.plane, path)
         else:
             ticket = self.plane.admit(method, path, self.headers)
             if isinstance(ticket, Refusal):
@@ -263,7 +263,7 @@ class ServerProtocol(HttpToolsProtocol):
         if exchange.refusal is None:
             exchange.pieces.append(body)
             if exchange.size > self.plane.body_limit:
-                exchange.refusal = self._too_large(exchange.path)
+                exchange.refusal = too_large(self.plane, exchange.path)
                 exchange.pieces.clear()
         if exchange.refusal is not None and exchange.active and exchange.size > DISCARD_LIMIT:
             self._refuse(exchange)
@@ -303,10 +303,6 @@ class ServerProtocol(HttpToolsProtocol):
         if not exchange.complete:
             exchange.keep_alive = False
         exchange.respond(refusal.status, refusal.headers, refusal.body)
-
-    def _too_large(self, path: bytes) -> Refusal:
-        megabytes = self.plane.body_limit / (1024 * 1024)
-        return self.plane.refuse(path, 413, f"The request body is too large; the limit is {megabytes:g} MB.")
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         if isinstance(cycle, DirectExchange):
