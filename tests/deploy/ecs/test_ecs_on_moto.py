@@ -1,63 +1,18 @@
 """All stacks, with the real runner, from an empty account to all of them and back to nothing."""
 
-import http.client
 import io
 import json
 import sys
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
 
-from headgate.deploy.ecs import Event, StackError, StackRunner, StackSpec, exports, resources, stack_specs
+from headgate.deploy.ecs import Account, Event, StackError, StackRunner, StackSpec, exports, resources, stack_specs
 from tests.deploy.ecs.environments import ACCOUNT, INPUTS, everything_on, with_parameters
-from tests.doubles.moto_types import WITHOUT_BACKEND, installed
+from tests.doubles.moto_types import WITHOUT_BACKEND
 
 BUCKET = f"headgate-prod-{ACCOUNT}-us-east-1"
-
-
-@dataclass
-class Account:
-    """An empty account on loopback."""
-
-    url: str
-
-    def client(self, service: str) -> Any:
-        """Return boto3's client; errors come at once."""
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(retries={"max_attempts": 0}),
-        )
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with installed():
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        try:
-            yield server.get_host_and_port()[1]
-        finally:
-            server.stop()
-
-
-@pytest.fixture
-def account(port: int) -> Account:
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.request("POST", "/moto-api/reset")
-    assert connection.getresponse().status == 200
-    connection.close()
-    return Account(f"http://127.0.0.1:{port}")
 
 
 def _specs(account: Account) -> list[StackSpec]:

@@ -1,5 +1,6 @@
 """The gateway on ECS Fargate: CloudFormation stacks as data, and a runner that brings them about as change sets."""
 
+from headgate.deploy.ecs._account import Account, Identity, explained
 from headgate.deploy.ecs._bedrock import bedrock_model_arns
 from headgate.deploy.ecs._calls import Caller
 from headgate.deploy.ecs._changes import Change, Plan, creation
@@ -16,6 +17,7 @@ from headgate.deploy.ecs._templates import parse_template, template_text
 __all__ = [
     "CAPABILITIES",
     "TEMPLATES",
+    "Account",
     "Caller",
     "Change",
     "ConfirmationNeededError",
@@ -24,6 +26,7 @@ __all__ = [
     "Environment",
     "Event",
     "Failure",
+    "Identity",
     "Inputs",
     "Outcome",
     "Plan",
@@ -33,6 +36,7 @@ __all__ = [
     "StoppedTask",
     "bedrock_model_arns",
     "creation",
+    "explained",
     "exports",
     "imports",
     "parse_template",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headgate.core.errors import HeadgateError
+from headgate.deploy.engine import DeployError, ExitCode
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Failure:
         return f"{self.resource} ({self.type}) {self.status}: {self.reason}"
 
 
-class StackError(HeadgateError):
+class StackError(DeployError):
     """CloudFormation did not do what it was asked. `failures` holds the resources at fault, the first cause first."""
 
     def __init__(self, message: str, failures: Sequence[Failure] = ()) -> None:
@@ -32,6 +32,8 @@ class ConfirmationNeededError(StackError):
 
     `stack` names it; running again with it among the confirmed ones takes the step.
     """
+
+    exit_code = ExitCode.CONFIRMATION
 
     def __init__(self, stack: str, explanation: str, failures: Sequence[Failure] = ()) -> None:
         self.stack = stack
