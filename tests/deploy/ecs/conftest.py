@@ -3,6 +3,7 @@
 import http.client
 from collections.abc import Iterator
 
+import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -43,6 +44,8 @@ def empty_world(moto_port: int, monkeypatch: pytest.MonkeyPatch) -> str:
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
+    # It would keep the credentials of an earlier test.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     return url
 
 
