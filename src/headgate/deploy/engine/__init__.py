@@ -37,14 +37,16 @@ from headgate.deploy.engine._policy import (
     safety_of,
 )
 from headgate.deploy.engine._store import LocalStore, StateStore, Stored
-from headgate.deploy.engine._target import Target
+from headgate.deploy.engine._target import Backup, Check, Difference, Target, Verdict
 
 __all__ = [
     "SAFETY_RULES",
     "SKIP_RULES",
     "Action",
     "Asker",
+    "Backup",
     "Change",
+    "Check",
     "Choice",
     "Clock",
     "Component",
@@ -52,6 +54,7 @@ __all__ = [
     "ConfirmationNeededError",
     "Confirmer",
     "DeployError",
+    "Difference",
     "Event",
     "EventKind",
     "ExitCode",
@@ -82,6 +85,7 @@ __all__ = [
     "Stored",
     "Target",
     "Trait",
+    "Verdict",
     "break_lock",
     "confirm_all",
     "decide",

@@ -1,11 +1,63 @@
 """A platform as the command line sees it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
 from headgate.deploy.engine._graph import Graph
 from headgate.deploy.engine._store import StateStore
+
+
+class Verdict(Enum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    WARNING = "warning"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """It could not be told: credentials, permissions or the network are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something that was looked at: what, how it is, and a sentence that says what to do where it is not well."""
+
+    name: str
+    verdict: Verdict
+    message: str
+
+    def data(self) -> dict[str, str]:
+        """Return the check for JSON."""
+        return {"check": self.name, "verdict": self.verdict.value, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not as this tool left it: in which component, which resource, and how it differs."""
+
+    component: str
+    resource: str
+    message: str
+
+    def data(self) -> dict[str, str]:
+        """Return the difference for JSON."""
+        return {"component": self.component, "resource": self.resource, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup: its name, when it was made in seconds since 1970, what it holds, and whether it can be restored."""
+
+    name: str
+    made: float
+    holds: str
+    complete: bool = True
+
+    def data(self) -> dict[str, Any]:
+        """Return the backup for JSON."""
+        return {"backup": self.name, "made": self.made, "holds": self.holds, "complete": self.complete}
 
 
 class Target(Protocol):
