@@ -1,0 +1,69 @@
+"""The gateway's configuration as tasks get it: one file, named after its content."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from headgate.config.documents import Findings, Node, plain, read_with_includes, reference
+from headgate.core.errors import ConfigurationError
+from headgate.deploy.ecs._bucket import content_name
+
+FOLDER = "configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfiguration:
+    """What the deployer has to know of a configuration.
+
+    `key` names the object in the bucket. `models` are the providers' names of its models, `variables` the environment
+    variables that it reads.
+    """
+
+    content: bytes
+    key: str
+    models: tuple[str, ...]
+    variables: frozenset[str]
+
+
+def read_configuration(path: Path, environ: Mapping[str, str] | None = None) -> GatewayConfiguration:
+    """Read a configuration with what it includes as one document; references to variables stay what they are.
+
+    `environ` is looked at for names of included files only. Raises `ConfigurationError` with every problem.
+    """
+    findings = Findings()
+    root = read_with_includes(path, os.environ if environ is None else environ, findings)
+    if root is None or findings.fatal:
+        raise ConfigurationError([str(finding) for finding in findings if finding.fatal])
+    document = plain(root)
+    assert isinstance(document, dict)  # noqa: S101 - the reader refuses anything else
+    document.pop("include", None)
+    content = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120).encode()
+    return GatewayConfiguration(
+        content=content,
+        key=content_name(FOLDER, content, ".yaml"),
+        models=tuple(_models(document)),
+        variables=frozenset(_variables(root)),
+    )
+
+
+def _models(document: Mapping[str, Any]) -> Iterator[str]:
+    for entry in document.get("model_list") or ():
+        parameters = entry.get("litellm_params") if isinstance(entry, dict) else None
+        model = parameters.get("model") if isinstance(parameters, dict) else None
+        if isinstance(model, str):
+            yield model
+
+
+def _variables(node: Node) -> Iterator[str]:
+    if isinstance(node.value, dict):
+        for item in node.value.values():
+            yield from _variables(item)
+    elif isinstance(node.value, list):
+        for item in node.value:
+            yield from _variables(item)
+    elif isinstance(node.value, str) and (name := reference(node.value)):
+        yield name
