@@ -69,7 +69,9 @@ def test_objects_are_named_after_their_content(bucket: Bucket, account: Account)
     assert name.startswith("configuration/")
     assert name.endswith(".yaml")
     assert len(name) == 14 + 64 + 5
+    assert not bucket.has(name)
     assert bucket.put_once(name, b"model_list: []\n")
+    assert bucket.has(name)
     assert not bucket.put_once(name, b"model_list: []\n")
     read = account.client("s3").get_object(Bucket=bucket.name, Key=name)["Body"].read()
     assert read == b"model_list: []\n"

@@ -68,6 +68,20 @@ class Bucket:
             return False
         return True
 
+    def has(self, key: str) -> bool:
+        """Tell whether there is an object of that name. Raises `DeployError`."""
+        from botocore.exceptions import ClientError
+
+        with self._explained():
+            client = self._account.client("s3")
+            try:
+                self._account.call(client.head_object, Bucket=self.name, Key=key)
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    return False
+                raise
+        return True
+
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         """Turn what S3 refuses into sentences."""

@@ -106,6 +106,9 @@ class Environment(Section):
     multi_az: bool = Field(default=False, description="a standby of the database in the other zone")
     database_pool: Positive = Field(default=10, description="connections that each worker may open")
     max_connections: Positive = Field(default=100, description="connections that the database takes")
+    database_authorities: Path | None = Field(
+        default=None, description="RDS's certificate authorities as a PEM file; without it they are downloaded"
+    )
     redis: bool = Field(default=False, description="shared limits and cache; on where more than one task runs")
     redis_node_type: NodeType = Field(default="cache.t4g.micro", description="node type of Redis")
     waf: bool = Field(default=False, description="web application firewall")

@@ -29,6 +29,7 @@ _PLATFORMS = ("ecs", "compose")
 _SECTIONS = {"gateway": {"image": "image", "configuration": "configuration", "workers": "workers"}}
 """Settings that may also stand in a section of their own, under these names."""
 _KEYS = tuple(name for name in Environment.model_fields if name not in ("name", "platform"))
+_FILES = ("configuration", "database_authorities")
 _FROM_ENVIRONMENT = {"region": "AWS_REGION", "account": "AWS_ACCOUNT_ID"}
 
 
@@ -198,14 +199,17 @@ class _Reader:
                 self._findings.add(Finding(Severity.WARNING, message, node.file, node.line, setting))
 
     def _with_paths(self, environment: Environment, given: Mapping[str, Node]) -> Environment:
-        """See the gateway's configuration from the deployment file, and insist that it is there."""
-        if environment.configuration is None:
-            return environment
-        node = given["configuration"]
-        path = node.file.parent / environment.configuration
-        if not path.is_file():
-            self._error(node, ("configuration",), f"configuration: there is no file {path}.")
-        return environment.model_copy(update={"configuration": path})
+        """See files from the deployment file, and insist that they are there."""
+        found: dict[str, Path] = {}
+        for setting in _FILES:
+            named = getattr(environment, setting)
+            if named is None:
+                continue
+            node = given[setting]
+            found[setting] = path = node.file.parent / named
+            if not path.is_file():
+                self._error(node, (setting,), f"{setting}: there is no file {path}.")
+        return environment.model_copy(update=found)
 
     def _error(self, node: Node, path: KeyPath, message: str, suggestion: str = "") -> None:
         key = ".".join(str(part) for part in path)
