@@ -38,6 +38,7 @@ class Account:
         self.call = call or Caller()
         self._clients: dict[str, Any] = {}
         self._identity: Identity | None = None
+        self._refusal: DeployError | None = None
 
     def client(self, service: str) -> Any:
         """Return boto3's client of a service. Raises `CredentialsError`, also for credentials of another account."""
@@ -46,17 +47,27 @@ class Account:
 
     def identity(self) -> Identity:
         """Return who is signed in. Raises `CredentialsError` when nobody is, or somebody of another account."""
+        if self._refusal is not None:
+            raise self._refusal
         if self._identity is None:
-            with explained("sts:GetCallerIdentity"):
-                answer = self.call(self._made("sts").get_caller_identity)
-            found = Identity(answer["Account"], answer["Arn"])
-            if self.expected is not None and found.account != self.expected:
-                raise CredentialsError(
-                    f"The AWS credentials are of account {found.account}, but this environment belongs to"
-                    f" {self.expected}. Nothing was changed."
-                )
-            self._identity = found
+            try:
+                self._identity = self._identified()
+            except DeployError as error:
+                # Looking for credentials in vain takes seconds: once is enough.
+                self._refusal = error
+                raise
         return self._identity
+
+    def _identified(self) -> Identity:
+        with explained("sts:GetCallerIdentity"):
+            answer = self.call(self._made("sts").get_caller_identity)
+        found = Identity(answer["Account"], answer["Arn"])
+        if self.expected is not None and found.account != self.expected:
+            raise CredentialsError(
+                f"The AWS credentials are of account {found.account}, but this environment belongs to"
+                f" {self.expected}. Nothing was changed."
+            )
+        return found
 
     def _made(self, service: str) -> Any:
         if service not in self._clients:

@@ -11,6 +11,9 @@ from headgate.deploy.ecs._stacks import StackSpec
 Action = Literal["create", "update", "replace", "maybe replace", "delete"]
 _ANYONE = ("0.0.0.0/0", "::/0")
 _INBOUND = ("AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupIngress")
+_WITHOUT_RESOURCE = frozenset({"ecr:GetAuthorizationToken"})
+"""Actions that can be allowed on everything only:
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html"""
 _POLICIES = ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy", "AWS::IAM::Policy")
 
 
@@ -97,8 +100,13 @@ def _openings(kind: str, properties: Mapping[str, Any]) -> Iterator[str]:
         if statement.get("Effect") == "Allow" and not statement.get("Condition"):
             for action in _listed(statement.get("Action")):
                 for resource in _listed(statement.get("Resource")):
-                    if action == "*" or str(action).endswith(":*") or resource == "*":
+                    if _is_wide(str(action), resource):
                         yield f"may do {action} on {_shown(resource)}"
+
+
+def _is_wide(action: str, resource: Any) -> bool:
+    """Tell whether a statement allows more than named actions on named resources."""
+    return action == "*" or action.endswith(":*") or (resource == "*" and action not in _WITHOUT_RESOURCE)
 
 
 def _resolved(value: Any, values: Mapping[str, str]) -> Any:

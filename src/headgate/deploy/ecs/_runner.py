@@ -12,7 +12,8 @@ from headgate.deploy.ecs._reader import GONE, Event, StackReader, as_failure
 from headgate.deploy.ecs._stacks import CAPABILITIES, StackSpec
 
 _NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
-_NEVER_FINISHED = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
+NEVER_FINISHED = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
+"""States of a stack that only its deletion leads out of."""
 _SUCCEEDED = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 _REFUSED = frozenset(
     {"ValidationError", "InsufficientCapabilitiesException", "LimitExceededException", "AlreadyExistsException"}
@@ -74,7 +75,7 @@ class StackRunner:
         Raises `StackError` when CloudFormation refuses the template or a value.
         """
         state = self.state(spec.name)
-        if state is None or state == "REVIEW_IN_PROGRESS" or state in _NEVER_FINISHED:
+        if state is None or state == "REVIEW_IN_PROGRESS" or state in NEVER_FINISHED:
             return creation(spec)
         name = self._change_set(spec, "UPDATE")
         changes = self._described(spec.name, name)
@@ -152,7 +153,7 @@ class StackRunner:
             # Made of a change set that was never executed; it holds nothing.
             self.delete(stack)
             return None
-        if state in _NEVER_FINISHED:
+        if state in NEVER_FINISHED:
             if not confirmed:
                 raise ConfirmationNeededError(
                     stack,

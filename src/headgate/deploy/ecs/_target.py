@@ -1,0 +1,98 @@
+"""ECS Fargate as a target of the deployer."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from headgate.deploy.ecs._account import Account
+from headgate.deploy.ecs._graph import exports, imports
+from headgate.deploy.ecs._hooks import hooks_of
+from headgate.deploy.ecs._render import render
+from headgate.deploy.ecs._stack_component import Hooks, StackComponent
+from headgate.deploy.ecs._stacks import StackSpec
+from headgate.deploy.ecs._world import World
+from headgate.deploy.engine import Action, Change, Component, DeployError, Graph, State, StateStore, Trait
+from headgate.deploy.settings import Environment
+
+FOUNDATION = "bootstrap"
+_CRITICAL = frozenset({"security", "network", "database", "gateway"})
+_KEEPS = {
+    "security": "the key, and secrets of a protected environment, stay",
+    "database": "a final snapshot stays",
+}
+
+
+_BEYOND_IMPORTS: Mapping[str, tuple[str, ...]] = {"security": (FOUNDATION,), "gateway": ("database",)}
+"""What a stack requires besides what it imports: the gateway's secret is completed by the database's first rotation."""
+
+
+class Foundation(StackComponent):
+    """The stack that holds lock and journal: it goes last, when everything that it holds may go too."""
+
+    def plan_destroy(self, state: State) -> Change:
+        """Leave it: `down --delete-data` of everything takes it away once nothing else is left."""
+        return Change(Action.SKIP, ("it holds lock, journal and configuration",))
+
+
+class EcsTarget:
+    """An environment on ECS Fargate."""
+
+    def __init__(self, environment: Environment, account: Account | None = None) -> None:
+        self._environment = environment
+        self._account = account or Account(environment.region, environment.account)
+        self._world = World(environment, self._account, self._image)
+
+    @property
+    def store(self) -> StateStore:
+        """Where lock and journal are: in the bucket that the foundation makes."""
+        return self._world.bucket
+
+    @property
+    def foundation(self) -> Component:
+        """The stack that everything else stands on."""
+        return Foundation(self._world, FOUNDATION, trait=Trait.COMPULSORY)
+
+    def graph(self, *, delete_data: bool = False) -> Graph:
+        """Return the components: a stack each, and what stands between them. Raises `DeployError`."""
+        return Graph([self.foundation, *self._stacks()])
+
+    def render(self, directory: Path) -> list[str]:
+        """Write templates, parameters and commands to a directory; return their paths in it. Raises `DeployError`."""
+        try:
+            written = render(list(self._world.specs().values()), self._environment.region, directory)
+        except OSError as error:
+            raise DeployError(f"{directory} can not be written: {error.strerror or 'unknown error'}.") from error
+        return sorted(path.relative_to(directory).as_posix() for path in written)
+
+    def outputs(self) -> Mapping[str, Any]:
+        """Return the stacks' outputs. Raises `DeployError`."""
+        return self._world.outputs()
+
+    def logs(self, component: str, lines: int) -> str:
+        """Return the last lines that a component wrote. Raises `DeployError`."""
+        raise NotImplementedError
+
+    def _stacks(self) -> list[Component]:
+        """Return the stacks, each requiring those whose exports it imports."""
+        specs = [spec for template, spec in self._world.specs().items() if template != FOUNDATION]
+        producers = {name: spec.template for spec in specs for name in exports(spec)}
+        hooks = hooks_of(self._world)
+        return [
+            StackComponent(
+                self._world,
+                spec.template,
+                requires=_required(spec, producers),
+                trait=Trait.CRITICAL if spec.template in _CRITICAL else Trait.NORMAL,
+                hooks=hooks.get(spec.template, Hooks()),
+                keeps=_KEEPS.get(spec.template, ""),
+            )
+            for spec in specs
+        ]
+
+    def _image(self) -> str:
+        raise DeployError("There is no image yet.")
+
+
+def _required(spec: StackSpec, producers: Mapping[str, str]) -> tuple[str, ...]:
+    imported = [producers[name] for name in sorted(imports(spec)) if name in producers]
+    return tuple(dict.fromkeys([*_BEYOND_IMPORTS.get(spec.template, ()), *imported]))
