@@ -12,7 +12,7 @@ from headgate.cli import app
 from headgate.deploy.engine import Holder, LocalStore, held_lock, locked
 from tests.deploy.compose.docker_double import DockerDouble
 
-VERBS_TO_COME = ["bootstrap", "verify", "scale", "diff", "backup", "restore"]
+VERBS_TO_COME = ["verify", "scale", "diff", "backup", "restore"]
 
 
 class Desk(NamedTuple):
@@ -207,6 +207,12 @@ def test_list_shows_what_there_is_and_what_is_not_yet(desk: Desk) -> None:
     assert found["components"][0] == {"component": "docker", "requires": [], "trait": "compulsory"}
 
 
+def test_one_machine_needs_no_foundation(desk: Desk) -> None:
+    assert "nothing to do" in desk.run("bootstrap").stdout
+    assert desk.data("bootstrap") == {"steps": []}
+    assert not desk.state.exists()
+
+
 @pytest.mark.parametrize("verb", VERBS_TO_COME)
 def test_a_verb_to_come_says_so(verb: str, desk: Desk) -> None:
     result = desk.run(verb, "4", "--env", "prod", "--json")
@@ -219,12 +225,10 @@ def test_a_verb_to_come_says_so(verb: str, desk: Desk) -> None:
     [
         (["plan", "--env", "prd"], "no environment is called 'prd'; there are dev."),
         (["plan", "postgre"], "There is no component 'postgre'; there are docker, secrets"),
-        (["plan", "--file", "ecs.yaml"], "The platform ecs can not be deployed yet; compose can."),
         (["plan", "--file", "none.yaml"], "none.yaml: Cannot be read"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_exit_code_2(words: list[str], said: str, desk: Desk) -> None:
-    desk.run("init", "--platform", "ecs", "--file", "ecs.yaml")
     result = desk.run(*words)
     assert result.exit_code == 2
     assert said in result.stderr

@@ -9,6 +9,7 @@ import typer
 
 import headgate
 from headgate.cli._deploy import deploy_app
+from headgate.cli._mock import mock
 from headgate.cli._secrets import secrets_app
 from headgate.core.errors import HeadgateError
 
@@ -146,3 +147,6 @@ def pipelines(
             as_json=as_json,
         )
     )
+
+
+app.command()(mock)

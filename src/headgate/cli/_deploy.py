@@ -14,7 +14,6 @@ deploy_app = typer.Typer(
 )
 
 NOT_YET = {
-    "bootstrap": "make the bucket for lock, state and packages",
     "verify": "check a deployment from the outside",
     "scale": "change the number of tasks",
     "diff": "show what was changed by hand",
@@ -42,9 +41,21 @@ def init(
     as_json: _Json = False,
 ) -> None:
     """Write a commented deployment file. One that is there is left alone."""
-    from headgate.cli._deploy_run import Request, write_default_file
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_run import write_default_file
 
     raise typer.Exit(write_default_file(Request(file, "dev", as_json), platform))
+
+
+@deploy_app.command("bootstrap")
+def bootstrap(
+    environment: _Environment = "dev", file: _File = None, confirm: _Confirm = None, as_json: _Json = False
+) -> None:
+    """Make what everything else stands on: on AWS the bucket for lock, journal, packages and configuration."""
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_run import lay_foundation
+
+    raise typer.Exit(lay_foundation(Request(file, environment, as_json, tuple(confirm or ()))))
 
 
 @deploy_app.command("plan")
@@ -52,7 +63,8 @@ def plan(
     components: _Components = None, environment: _Environment = "dev", file: _File = None, as_json: _Json = False
 ) -> None:
     """Show what `up` would do, and why. Changes nothing, and needs nothing but the deployment file."""
-    from headgate.cli._deploy_run import Request, show_plan
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_run import show_plan
 
     raise typer.Exit(show_plan(Request(file, environment, as_json), components or ()))
 
@@ -70,7 +82,8 @@ def up(
     Exits with 0 when everything was confirmed by reading it again, 1 after a failure, 3 when a yes is missing, 4 when
     another run holds the lock, 5 when some steps are blocked.
     """
-    from headgate.cli._deploy_run import Request, bring_up
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_run import bring_up
 
     raise typer.Exit(bring_up(Request(file, environment, as_json, tuple(confirm or ())), components or ()))
 
@@ -85,7 +98,8 @@ def down(
     as_json: _Json = False,
 ) -> None:
     """Take the deployment away, or some of its components. What holds data stays unless that is asked for too."""
-    from headgate.cli._deploy_run import Request, take_down
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_run import take_down
 
     request = Request(file, environment, as_json, tuple(confirm or ()))
     raise typer.Exit(take_down(request, components or (), delete_data=delete_data))
@@ -94,7 +108,8 @@ def down(
 @deploy_app.command("status")
 def status(environment: _Environment = "dev", file: _File = None, as_json: _Json = False) -> None:
     """Show each component as it is, the last run and the lock. Exits with 1 unless everything is healthy."""
-    from headgate.cli._deploy_run import Request, show_status
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_run import show_status
 
     raise typer.Exit(show_status(Request(file, environment, as_json)))
 
@@ -107,7 +122,8 @@ def render(
     as_json: _Json = False,
 ) -> None:
     """Write everything that would be deployed to a directory, but for secrets; it can be used without Headgate."""
-    from headgate.cli._deploy_run import Request, render_to
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_run import render_to
 
     raise typer.Exit(render_to(Request(file, environment, as_json), directory))
 
@@ -115,7 +131,8 @@ def render(
 @deploy_app.command("list")
 def list_components(environment: _Environment = "dev", file: _File = None, as_json: _Json = False) -> None:
     """Show the components in the order in which they are created, and the verbs that do not exist yet."""
-    from headgate.cli._deploy_run import Request, show_components
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_run import show_components
 
     raise typer.Exit(show_components(Request(file, environment, as_json), NOT_YET))
 
@@ -125,7 +142,8 @@ def unlock(
     environment: _Environment = "dev", file: _File = None, confirm: _Confirm = None, as_json: _Json = False
 ) -> None:
     """Take the lock from a run that is dead."""
-    from headgate.cli._deploy_run import Request, unlock_environment
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_run import unlock_environment
 
     raise typer.Exit(unlock_environment(Request(file, environment, as_json, tuple(confirm or ()))))
 
@@ -133,7 +151,8 @@ def unlock(
 @deploy_app.command("outputs")
 def outputs(environment: _Environment = "dev", file: _File = None, as_json: _Json = False) -> None:
     """Show where everything is and how to get at it. Secrets are named by their files, never shown."""
-    from headgate.cli._deploy_run import Request, show_outputs
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_run import show_outputs
 
     raise typer.Exit(show_outputs(Request(file, environment, as_json)))
 
@@ -147,7 +166,8 @@ def logs(
     as_json: _Json = False,
 ) -> None:
     """Show the last lines that a component wrote, with the deployment's secrets hidden."""
-    from headgate.cli._deploy_run import Request, show_logs
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_run import show_logs
 
     raise typer.Exit(show_logs(Request(file, environment, as_json), component, lines))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.deploy.engine import DeployError, LocalStore, StoreConflictError
+from headgate.deploy.engine import DeployError, LocalStore, MemoryStore, StateStore, StoreConflictError
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
@@ -16,8 +16,9 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert (found.data, found.version) == (b"{}", version)
 
 
-def test_only_who_knows_what_is_there_replaces_it(tmp_path: Path) -> None:
-    store = LocalStore(tmp_path)
+@pytest.mark.parametrize("kind", ["files", "memory"])
+def test_only_who_knows_what_is_there_replaces_it(kind: str, tmp_path: Path) -> None:
+    store: StateStore = LocalStore(tmp_path) if kind == "files" else MemoryStore()
     first = store.write("journal", b"1", None)
     with pytest.raises(StoreConflictError):
         store.write("journal", b"2", None)

@@ -42,6 +42,10 @@ class ComposeTarget:
         """Where lock and journal are."""
         return LocalStore(self._directory / "state")
 
+    @property
+    def foundation(self) -> None:
+        """Nothing: lock and journal are files."""
+
     def graph(self, *, delete_data: bool = False) -> Graph:
         """Return the components; with `delete_data` taking one down takes its volumes along."""
         parts = services(self._environment)

@@ -11,6 +11,7 @@ from headgate.deploy.ecs._reader import Event
 from headgate.deploy.ecs._render import render
 from headgate.deploy.ecs._runner import Deletion, Outcome, StackRunner
 from headgate.deploy.ecs._stacks import CAPABILITIES, TEMPLATES, StackSpec, stack_specs
+from headgate.deploy.ecs._target import EcsTarget
 from headgate.deploy.ecs._tasks import StoppedTask, scale_service, stopped_tasks
 from headgate.deploy.ecs._templates import parse_template, template_text
 
@@ -23,6 +24,7 @@ __all__ = [
     "ConfirmationNeededError",
     "CredentialsError",
     "Deletion",
+    "EcsTarget",
     "Environment",
     "Event",
     "Failure",

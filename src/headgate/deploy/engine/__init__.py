@@ -36,7 +36,7 @@ from headgate.deploy.engine._policy import (
     may_skip,
     safety_of,
 )
-from headgate.deploy.engine._store import LocalStore, StateStore, Stored
+from headgate.deploy.engine._store import LocalStore, MemoryStore, StateStore, Stored
 from headgate.deploy.engine._target import Backup, Check, Difference, Target, Verdict
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "LocalStore",
     "LockInfo",
     "LockedError",
+    "MemoryStore",
     "Mode",
     "Operation",
     "Outcome",

@@ -107,5 +107,33 @@ class LocalStore:
             raise _failed("write", self._path(key), error) from error
 
 
+class MemoryStore:
+    """Values of this process, for what runs before there is a place to keep them."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, bytes] = {}
+
+    def read(self, key: str) -> Stored | None:
+        """Return a value; None when there is none."""
+        data = self._values.get(key)
+        return None if data is None else Stored(data, hashlib.sha256(data).hexdigest())
+
+    def write(self, key: str, data: bytes, replaces: str | None) -> str:
+        """Write a value and return its version. Raises `StoreConflictError`."""
+        self._insist(key, replaces)
+        self._values[key] = data
+        return hashlib.sha256(data).hexdigest()
+
+    def delete(self, key: str, replaces: str) -> None:
+        """Delete a value of that version. Raises `StoreConflictError`."""
+        self._insist(key, replaces)
+        del self._values[key]
+
+    def _insist(self, key: str, replaces: str | None) -> None:
+        found = self.read(key)
+        if (None if found is None else found.version) != replaces:
+            raise StoreConflictError(f"{key} was changed by somebody else.")
+
+
 def _failed(what: str, path: Path, error: OSError) -> DeployError:
     return DeployError(f"Can not {what} {path}: {error.strerror or 'unknown error'}.")

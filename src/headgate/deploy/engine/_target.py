@@ -6,6 +6,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
+from headgate.deploy.engine._component import Component
 from headgate.deploy.engine._graph import Graph
 from headgate.deploy.engine._store import StateStore
 
@@ -66,6 +67,11 @@ class Target(Protocol):
     @property
     def store(self) -> StateStore:
         """Where lock and journal are."""
+        ...
+
+    @property
+    def foundation(self) -> Component | None:
+        """What has to be there before lock and journal can be kept; None where nothing has to."""
         ...
 
     def graph(self, *, delete_data: bool = False) -> Graph:
