@@ -124,7 +124,7 @@ def test_what_people_read_says_the_same(desk: Desk) -> None:
     assert "http://127.0.0.1:4000" in desk.run("outputs").stdout
     desk.docker.set(log="ready")
     assert desk.run("logs", "nginx", "-n", "5").stdout == "nginx-1  | ready\n"
-    assert "Not yet: bootstrap" in desk.run("list").stdout
+    assert "Not yet: verify" in desk.run("list").stdout
 
 
 def test_a_yes_that_is_missing_is_exit_code_3_and_changes_nothing(desk: Desk) -> None:
