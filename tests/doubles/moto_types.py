@@ -55,7 +55,7 @@ ADMINISTRATOR = "rds!db-administrator"
 """Name of the secret that RDS would make for its administrator."""
 
 
-class _Taught(CloudFormationModel):
+class Taught(CloudFormationModel):
     """A resource whose physical id is all that moto's CloudFormation has to know."""
 
     def __init__(self, identity: str, attributes: Mapping[str, str] | None = None) -> None:
@@ -83,7 +83,7 @@ class _Taught(CloudFormationModel):
         """Nothing of a placeholder is anywhere else."""
 
 
-class _Placeholder(_Taught):
+class _Placeholder(Taught):
     @classmethod
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
@@ -92,7 +92,7 @@ class _Placeholder(_Taught):
         return cls(f"arn:aws:{kind}:{region_name}:{account_id}:{resource_name}")
 
 
-class _Secret(_Taught):
+class _Secret(Taught):
     @classmethod
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
@@ -113,7 +113,7 @@ class _Secret(_Taught):
         secretsmanager_backends[account_id][region_name].delete_secret(self.identity, None, True)
 
 
-class _SecretTargetAttachment(_Taught):
+class _SecretTargetAttachment(Taught):
     @classmethod
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
@@ -127,7 +127,7 @@ class _SecretTargetAttachment(_Taught):
         return cls(given["SecretId"])
 
 
-class _Certificate(_Taught):
+class _Certificate(Taught):
     @classmethod
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
@@ -140,7 +140,7 @@ class _Certificate(_Taught):
         acm_backends[account_id][region_name].delete_certificate(self.identity)
 
 
-class _Alarm(_Taught):
+class _Alarm(Taught):
     @classmethod
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
@@ -165,7 +165,7 @@ class _Alarm(_Taught):
         cloudwatch_backends[account_id][region_name].delete_alarms([self.identity])
 
 
-class _ScalableTarget(_Taught):
+class _ScalableTarget(Taught):
     @classmethod
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
@@ -189,7 +189,7 @@ class _ScalableTarget(_Taught):
         )
 
 
-class _ScalingPolicy(_Taught):
+class _ScalingPolicy(Taught):
     @classmethod
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
@@ -213,7 +213,7 @@ class _ScalingPolicy(_Taught):
         )
 
 
-TAUGHT: Mapping[str, type[CloudFormationModel]] = {
+TAUGHT: dict[str, type[CloudFormationModel]] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": _ScalableTarget,
     "AWS::ApplicationAutoScaling::ScalingPolicy": _ScalingPolicy,
     "AWS::CertificateManager::Certificate": _Certificate,
