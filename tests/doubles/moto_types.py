@@ -220,7 +220,8 @@ TAUGHT: dict[str, type[CloudFormationModel]] = {
     "AWS::CloudWatch::Alarm": _Alarm,
     "AWS::SecretsManager::Secret": _Secret,
     "AWS::SecretsManager::SecretTargetAttachment": _SecretTargetAttachment,
-} | dict.fromkeys(WITHOUT_BACKEND, _Placeholder)
+    **dict.fromkeys(WITHOUT_BACKEND, _Placeholder),
+}
 
 
 def _create(self: CloudFormationBackend, stack: Stack, change_set: Any) -> None:
