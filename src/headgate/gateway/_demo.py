@@ -6,7 +6,8 @@ every kind of request, and it stands in for a deployment that has a `mock_respon
 
 import hashlib
 import struct
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,10 +17,20 @@ from headgate.transport.response import Response
 
 CREATED = 1_700_000_000
 """The time that every answer claims, so that equal requests get equal answers."""
+DONE = b"data: [DONE]\n\n"
+TOO_DEEP = "Invalid JSON payload: nested too deeply."
 _DIMENSIONS = 8
 _WORD_LIMIT = 200
 _JSON = [(b"content-type", b"application/json")]
 _EVENTS = [(b"content-type", b"text/event-stream")]
+
+
+class Reply(NamedTuple):
+    """What the model answers: a whole answer as `value`, or the `chunks` of a stream, the last with the usage."""
+
+    value: dict[str, Any]
+    chunks: Sequence[dict[str, Any]] = ()
+    status: int = 200
 
 
 class DemoUpstream:
@@ -28,25 +39,46 @@ class DemoUpstream:
     async def send(self, request: UpstreamRequest, timeouts: Timeouts, *, whole: bool) -> Response:
         """Return the answer to a request in OpenAI's API."""
         response = Response(_Nothing(), None, whole=whole, size_limit=2**31)
-        try:
-            _answer(response, request.target.rpartition(b"/v1")[2] or request.target, request.body)
-        except RecursionError:
-            _put_error(response, 400, "Invalid JSON payload: nested too deeply.")
+        reply = _answer(request.target.rpartition(b"/v1")[2] or request.target, request.body)
+        if reply.chunks:
+            response.put_head(reply.status, list(_EVENTS), b"")
+            response.put_data(b"".join([event(chunk) for chunk in reply.chunks]))
+            response.put_data(DONE)
+        else:
+            response.put_head(reply.status, list(_JSON), b"")
+            response.put_data(msgspec.json.encode(reply.value))
+        response.put_end()
         return response
 
 
-def _answer(response: Response, path: bytes, encoded: bytes) -> None:
-    body: dict[str, Any] = msgspec.json.decode(encoded)
+def reply_to(path: bytes, body: dict[str, Any]) -> Reply:
+    """Return the answer to a request whose members are as they should be; `path` is what follows `/v1`."""
     if path.endswith(b"/chat/completions"):
-        _answer_chat(response, body)
-    elif path.endswith(b"/completions"):
-        _answer_completion(response, body)
-    elif path.endswith(b"/embeddings"):
-        _put_json(response, _embeddings(body))
-    elif path.endswith(b"/moderations"):
-        _put_json(response, _moderation(body))
-    else:
-        _put_error(response, 404, "The built-in demo model does not offer this.")
+        return _chat(body)
+    if path.endswith(b"/completions"):
+        return _completion(body)
+    if path.endswith(b"/embeddings"):
+        return Reply(_embeddings(body))
+    if path.endswith(b"/moderations"):
+        return Reply(_moderation(body))
+    return refusal(404, "The built-in demo model does not offer this.")
+
+
+def refusal(status: int, message: str) -> Reply:
+    """Return an answer that says what is wrong."""
+    return Reply({"error": {"message": message, "type": "invalid_request_error"}}, status=status)
+
+
+def event(chunk: dict[str, Any]) -> bytes:
+    """Return a chunk of a stream as a server-sent event."""
+    return b"data: %b\n\n" % msgspec.json.encode(chunk)
+
+
+def _answer(path: bytes, encoded: bytes) -> Reply:
+    try:
+        return reply_to(path, msgspec.json.decode(encoded))
+    except RecursionError:
+        return refusal(400, TOO_DEEP)
 
 
 class _Nothing:
@@ -65,24 +97,7 @@ class _Nothing:
         """Do nothing."""
 
 
-def _put_json(response: Response, value: object, status: int = 200) -> None:
-    response.put_head(status, list(_JSON), b"")
-    response.put_data(msgspec.json.encode(value))
-    response.put_end()
-
-
-def _put_error(response: Response, status: int, message: str) -> None:
-    _put_json(response, {"error": {"message": message, "type": "invalid_request_error"}}, status)
-
-
-def _put_events(response: Response, chunks: list[dict[str, Any]]) -> None:
-    response.put_head(200, list(_EVENTS), b"")
-    response.put_data(b"".join([b"data: %b\n\n" % msgspec.json.encode(chunk) for chunk in chunks]))
-    response.put_data(b"data: [DONE]\n\n")
-    response.put_end()
-
-
-def _answer_chat(response: Response, body: dict[str, Any]) -> None:
+def _chat(body: dict[str, Any]) -> Reply:
     messages = body["messages"]
     prompt = _text(messages[-1].get("content")) if messages and isinstance(messages[-1], dict) else ""
     reply = _reply(body, prompt)
@@ -92,8 +107,7 @@ def _answer_chat(response: Response, body: dict[str, Any]) -> None:
     if not body.get("stream"):
         message = {"role": "assistant", "content": reply}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-        _put_json(response, {**shared, "object": "chat.completion", "choices": [choice], "usage": usage})
-        return
+        return Reply({**shared, "object": "chat.completion", "choices": [choice], "usage": usage})
     shared["object"] = "chat.completion.chunk"
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": piece} for piece in _pieces(reply)]
@@ -102,10 +116,10 @@ def _answer_chat(response: Response, body: dict[str, Any]) -> None:
     ]
     chunks.append({**shared, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     chunks.append({**shared, "choices": [], "usage": usage})
-    _put_events(response, chunks)
+    return Reply({}, chunks)
 
 
-def _answer_completion(response: Response, body: dict[str, Any]) -> None:
+def _completion(body: dict[str, Any]) -> Reply:
     prompt = _text(body.get("prompt"))
     reply = _reply(body, prompt)
     usage = _usage(prompt, reply)
@@ -113,14 +127,13 @@ def _answer_completion(response: Response, body: dict[str, Any]) -> None:
     shared["object"] = "text_completion"
     if not body.get("stream"):
         choice = {"index": 0, "text": reply, "logprobs": None, "finish_reason": "stop"}
-        _put_json(response, {**shared, "choices": [choice], "usage": usage})
-        return
+        return Reply({**shared, "choices": [choice], "usage": usage})
     chunks: list[dict[str, Any]] = [
         {**shared, "choices": [{"index": 0, "text": piece, "finish_reason": None}]} for piece in _pieces(reply)
     ]
     chunks.append({**shared, "choices": [{"index": 0, "text": "", "finish_reason": "stop"}]})
     chunks.append({**shared, "choices": [], "usage": usage})
-    _put_events(response, chunks)
+    return Reply({}, chunks)
 
 
 def _embeddings(body: dict[str, Any]) -> dict[str, Any]:

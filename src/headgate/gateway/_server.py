@@ -8,15 +8,18 @@ import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from headgate.config import Configuration, ServerSettings
 from headgate.core.errors import ConfigurationError
 from headgate.gateway._asgi import Application
 from headgate.gateway._gateway import Gateway
 from headgate.gateway._supervisor import Supervisor
+from headgate.transport.exchange import DataPlane
 from headgate.transport.server import Deadlines, ServerProtocol
 
 log = logging.getLogger("headgate.server")
@@ -28,23 +31,31 @@ BACKLOG = 2048
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 Load = Callable[[], Configuration]
+Reload = Callable[[], Coroutine[Any, Any, None]]
+"""Puts a new configuration in force. Raises `ConfigurationError`, and then leaves the one in force where it is."""
 
 
 class Server(uvicorn.Server):
-    """Runs a gateway until it is told to stop.
+    """Serves a data plane until it is told to stop.
 
     SIGTERM: readiness fails and answers close their connections for `drain_seconds`, then no connection is accepted,
     then what is under way may finish within the configured shutdown timeout, then the process ends with 0. SIGINT
-    leaves out the first part. SIGHUP loads the configuration anew. `lifeline` is a descriptor that becomes readable
-    when there is nobody left to serve for, which counts as a SIGINT.
+    leaves out the first part. SIGHUP calls `reload`, and is ignored without one. `lifeline` is a descriptor that
+    becomes readable when there is nobody left to serve for, which counts as a SIGINT.
     """
 
     def __init__(
-        self, config: uvicorn.Config, gateway: Gateway, load: Load, *, drain_seconds: float, lifeline: int | None = None
+        self,
+        config: uvicorn.Config,
+        plane: DataPlane,
+        reload: Reload | None,
+        *,
+        drain_seconds: float,
+        lifeline: int | None = None,
     ) -> None:
         super().__init__(config)
-        self._gateway = gateway
-        self._load = load
+        self._plane = plane
+        self._reload = reload
         self._drain_seconds = drain_seconds
         self._lifeline = lifeline
         self._reloading: asyncio.Task[None] | None = None
@@ -70,7 +81,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop in order."""
-        self._gateway.draining = True
+        self._plane.draining = True
         if signal.SIGTERM in self._captured_signals:
             await asyncio.sleep(self._drain_seconds)
         checks = asyncio.create_task(self._keep_checking())
@@ -98,12 +109,12 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     def _start_reload(self) -> None:
-        if self._reloading is None or self._reloading.done():
-            self._reloading = asyncio.create_task(self._reload())
+        if self._reload is not None and (self._reloading is None or self._reloading.done()):
+            self._reloading = asyncio.create_task(self._reload_with(self._reload))
 
-    async def _reload(self) -> None:
+    async def _reload_with(self, reload: Reload) -> None:
         try:
-            self._gateway.replace(await asyncio.to_thread(self._load))
+            await reload()
         except ConfigurationError as error:
             log.error("the configuration was not reloaded; the one in force stays. Problems:")
             for problem in error.problems:
@@ -180,15 +191,21 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def make_server(gateway: Gateway, settings: ServerSettings, load: Load, lifeline: int | None = None) -> Server:
-    """Return a server for a gateway; see `Server` for `load` and `lifeline`."""
-    protocol = type(
-        "GatewayProtocol",
-        (ServerProtocol,),
-        {"plane": gateway, "deadlines": Deadlines(keep_alive=settings.keepalive_timeout)},
-    )
-    config = uvicorn.Config(
-        Application(gateway),
-        http=protocol,
+    """Return a server for a gateway; see `Server` for `lifeline`. `load` reads the configuration for a reload."""
+
+    async def reload() -> None:
+        gateway.replace(await asyncio.to_thread(load))
+
+    config = server_config(gateway, Application(gateway), settings)
+    return Server(config, gateway, reload, drain_seconds=settings.drain_seconds, lifeline=lifeline)
+
+
+def server_config(plane: DataPlane, application: ASGIApp, settings: ServerSettings) -> uvicorn.Config:
+    """Return what uvicorn needs to serve a data plane through our protocol, and all else through `application`."""
+    deadlines = Deadlines(keep_alive=settings.keepalive_timeout)
+    return uvicorn.Config(
+        application,
+        http=type("PlaneProtocol", (ServerProtocol,), {"plane": plane, "deadlines": deadlines}),
         ws="none",
         lifespan="on",
         loop="uvloop",
@@ -201,7 +218,6 @@ def make_server(gateway: Gateway, settings: ServerSettings, load: Load, lifeline
         ssl_keyfile=settings.ssl_keyfile,
         ssl_certfile=settings.ssl_certfile,
     )
-    return Server(config, gateway, load, drain_seconds=settings.drain_seconds, lifeline=lifeline)
 
 
 def _serve(
