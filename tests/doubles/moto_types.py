@@ -213,7 +213,7 @@ class _ScalingPolicy(Taught):
         )
 
 
-TAUGHT: dict[str, type[CloudFormationModel]] = {
+TAUGHT: dict[str, Any] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": _ScalableTarget,
     "AWS::ApplicationAutoScaling::ScalingPolicy": _ScalingPolicy,
     "AWS::CertificateManager::Certificate": _Certificate,
