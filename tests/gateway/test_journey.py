@@ -2,9 +2,12 @@
 
 import socket
 import time
+from typing import Any
 
 import pytest
 
+from headgate.core.errors import InvalidRequestError
+from headgate.gateway._upstreams import Upstreams
 from tests.doubles.gateway import MASTER_KEY
 from tests.doubles.http import begun
 from tests.doubles.openai_upstream import OpenAIUpstream
@@ -217,3 +220,61 @@ def test_a_client_can_not_choose_the_upstream(serve: Serve, upstream: OpenAIUpst
     answer = gateway.chat("gpt", api_base="http://127.0.0.1:1/v1")
     assert answer.status == 400
     assert answer.json()["error"]["param"] == "api_base"
+
+
+def bedrock(group: str, **parameters: Any) -> dict[str, Any]:
+    """A deployment that nobody can reach, and whose upstream has no `n` and fetches no files."""
+    model = {"model": "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0", "api_key": "sk-up"}
+    where = {"aws_region_name": "us-east-1", "aws_bedrock_runtime_endpoint": "http://127.0.0.1:9"}
+    return {"model_name": group, "litellm_params": {**model, **where, **parameters}}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_request_goes_to_the_deployment_that_can_express_it(
+    serve: Serve, upstream: OpenAIUpstream, stream: bool
+) -> None:
+    models = [bedrock("mixed", order=1), entry("mixed", upstream, "gpt", identifier="second", order=2)]
+    gateway = serve(models, router={"num_retries": 0})
+    answer = gateway.chat("mixed", n=2, stream=stream)
+    assert answer.status == 200
+    assert answer.headers["x-litellm-model-id"] == "second"
+    assert answer.headers["x-litellm-attempted-retries"] == "0"
+    assert upstream.requests[-1][2]["n"] == 2
+    # It was no failure: the next request that both can express is tried on the first again, and fails there.
+    assert gateway.chat("mixed", stream=stream).status == 502
+
+
+def test_a_request_that_no_deployment_can_express(serve: Serve) -> None:
+    gateway = serve([bedrock("claude"), bedrock("claude", aws_region_name="us-west-2")])
+    answer = gateway.chat("claude", n=2)
+    assert answer.status == 400
+    assert answer.json()["error"]["param"] == "n"
+    assert gateway.gateway.counters.in_flight == 0
+
+
+def test_a_retry_may_lead_to_a_deployment_that_can_not_express_the_request(
+    serve: Serve, upstream: OpenAIUpstream
+) -> None:
+    models = [entry("mixed", upstream, "m401", order=1), bedrock("mixed", order=2)]
+    answer = serve(models).chat("mixed", n=2)
+    # What the one that was asked has said.
+    assert answer.status == 401
+
+
+def test_a_file_that_can_not_be_fetched_is_tried_once(
+    serve: Serve, upstream: OpenAIUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+
+    async def refuse(_: Upstreams, url: str) -> None:
+        fetched.append(url)
+        raise InvalidRequestError("An attachment could not be fetched from its URL.")
+
+    monkeypatch.setattr(Upstreams, "fetch", refuse)
+    first, second = bedrock("mixed", order=1), bedrock("mixed", order=1, aws_region_name="us-west-2")
+    gateway = serve([first, second, entry("mixed", upstream, "gpt", order=2)])
+    part = {"type": "image_url", "image_url": {"url": "https://files.example/cat.png"}}
+    answer = gateway.chat("mixed", messages=[{"role": "user", "content": [part]}])
+    # The last one's upstream fetches files itself.
+    assert answer.status == 200
+    assert fetched == ["https://files.example/cat.png"]

@@ -4,7 +4,14 @@ import random
 
 import pytest
 
-from headgate.core.errors import Category, ModelNotFoundError, NoDeploymentError, NotSupportedError, UpstreamError
+from headgate.core.errors import (
+    Category,
+    InvalidRequestError,
+    ModelNotFoundError,
+    NoDeploymentError,
+    NotSupportedError,
+    UpstreamError,
+)
 from headgate.core.usage import Usage
 from headgate.routing import Dispatch, Policy, Router
 from tests.routing.support import Time, deployment, failure, router_of, supports_all
@@ -12,6 +19,7 @@ from tests.routing.support import Time, deployment, failure, router_of, supports
 GENERAL = [Category.RATE_LIMIT, Category.TIMEOUT, Category.INTERNAL, Category.CONNECTION, Category.PROTOCOL]
 ELSEWHERE = [Category.AUTHENTICATION, Category.PERMISSION, Category.NOT_FOUND]
 SAME_EVERYWHERE = [Category.BAD_REQUEST, Category.CONTEXT_WINDOW, Category.CONTENT_POLICY]
+UNFIT = InvalidRequestError("This model gives one choice per request.", param="n")
 
 
 def begun(router: Router[str], model: str = "g", **arguments: object) -> Dispatch[str]:
@@ -310,3 +318,73 @@ def test_fallbacks_are_found_under_every_name_of_the_model(key: str) -> None:
     deployments = [deployment("w", group="openai/*"), deployment("b", group="h")]
     router = Router(deployments, policy, clock=Time(), random=random.Random(0))
     assert begun(router, "fast").fail(failure(Category.INTERNAL)).deployment.id == "b"
+
+
+def test_a_deployment_that_can_not_express_the_request_is_skipped_without_a_trace() -> None:
+    router = router_of(["a", "b", "c"], Policy(num_retries=0))
+    dispatch = begun(router, input_tokens=100)
+    used = [dispatch.deployment.id]
+    for _ in range(2):
+        again = dispatch.skip(UNFIT)
+        assert again.delay_seconds == 0
+        used.append(again.deployment.id)
+    assert sorted(used) == ["a", "b", "c"]
+    assert (dispatch.retries, dispatch.fallbacks, in_flight(router)) == (0, 0, 1)
+    seen = {each.id: each.health for each in router.all_deployments()}
+    assert [(seen[name].requests, seen[name].tokens, seen[name].failures) for name in used] == [
+        (0, 0, 0),
+        (0, 0, 0),
+        (1, 100, 0),
+    ]
+    with pytest.raises(InvalidRequestError) as raised:
+        dispatch.skip(UNFIT)
+    assert raised.value is UNFIT
+    assert in_flight(router) == 0
+
+
+def test_what_no_deployment_can_express_does_not_fall_back() -> None:
+    dispatch = begun(router_of(["a"], Policy(fallbacks={"g": ["h"]}), h=["b"]))
+    with pytest.raises(InvalidRequestError):
+        dispatch.skip(UNFIT)
+
+
+def test_a_deployment_that_rests_may_still_be_able_to() -> None:
+    time = Time()
+    router = router_of(["a", "b"], time=time)
+    dispatch = begun(router)
+    (other,) = [each for each in router.deployments("g") if each is not dispatch.deployment]
+    other.health.cooled_until = time.now + 9
+    with pytest.raises(NoDeploymentError) as raised:
+        dispatch.skip(UNFIT)
+    assert raised.value.headers == (("retry-after", "9"),)
+
+
+def test_a_skipped_retry_goes_to_the_deployment_that_failed() -> None:
+    router = router_of(["a", "b"], Policy(num_retries=1, disable_cooldowns=True, fallbacks={"g": ["h"]}), h=["c"])
+    dispatch = begun(router)
+    first = dispatch.deployment
+    assert dispatch.fail(failure(Category.RATE_LIMIT, retry_after=7)).deployment is not first
+    again = dispatch.skip(UNFIT)
+    assert again.deployment is first
+    assert 7.0 <= again.delay_seconds <= 7.5
+    assert dispatch.retries == 1
+    assert dispatch.fail(failure(Category.RATE_LIMIT)).deployment.id == "c"
+
+
+def test_a_skipped_retry_with_nothing_left_falls_back_as_the_failure_did() -> None:
+    policy = Policy(num_retries=2, fallbacks={"g": ["h"]})
+    dispatch = begun(router_of(["a", "b"], policy, h=["c"]))
+    refused = failure(Category.AUTHENTICATION)
+    dispatch.fail(refused)
+    assert dispatch.skip(UNFIT).deployment.id == "c"
+    assert (dispatch.retries, dispatch.fallbacks) == (0, 1)
+    # The fallback can not express it either: the answer is what the requested group said.
+    with pytest.raises(UpstreamError) as raised:
+        dispatch.skip(UNFIT)
+    assert raised.value is refused
+
+
+def test_nothing_is_begun_after_the_deadline() -> None:
+    dispatch = begun(router_of(["a", "b"]))
+    with pytest.raises(InvalidRequestError):
+        dispatch.skip(UNFIT, remaining_seconds=0.0)

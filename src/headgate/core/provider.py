@@ -166,7 +166,10 @@ class Provider(Protocol):
         """Name the URLs in the call that the upstream can not fetch itself; the gateway does, before `encode`."""
 
     def encode(self, call: Call) -> UpstreamRequest:
-        """Build the upstream request. Raises `InvalidRequestError` for what the upstream can not express."""
+        """Build the upstream request.
+
+        Raises `InvalidRequestError` for what the upstream can not express; another deployment is then asked.
+        """
 
     def decode(self, call: Call, headers: Headers, body: bytes) -> Answer:
         """Translate a whole 2xx answer. Raises `UpstreamError` (category PROTOCOL) when it is not one."""

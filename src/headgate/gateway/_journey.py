@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from headgate.core.clock import monotonic
-from headgate.core.errors import GatewayError, UpstreamError
+from headgate.core.errors import GatewayError, InvalidRequestError, UpstreamError
 from headgate.core.identifiers import call_id
-from headgate.core.provider import Attachment, Call, Operation, Provider
+from headgate.core.provider import Call, Operation, Provider, UpstreamRequest
 from headgate.core.usage import Usage
 from headgate.dialects import FILES, Request, decode, dialect_of
 from headgate.gateway import _headers as header_lines
@@ -54,6 +54,8 @@ class Journey:
     """When to give up, on the monotonic clock."""
     _response: Response | None = None
     _dispatch: Dispatch[Target] | None = None
+    _unfetched: InvalidRequestError | None = None
+    """Why a file that the client named could not be fetched."""
     _open = True
     _request: Request
     _deployment: Deployment[Target]
@@ -119,9 +121,13 @@ class Journey:
         if call.stream or (provider.credentials is not None and not provider.credentials.available):
             return False
         call.wildcard = self._routed.wildcard
-        if provider.attachments(call):
+        try:
+            if provider.attachments(call):
+                return False
+            request = provider.encode(call)
+        except InvalidRequestError:
+            # Another deployment may be able to express it.
             return False
-        request = provider.encode(call)
         self._sent_at = monotonic()
         self._response = self._services.upstreams.start(request, self._timeouts(target), self._arrived)
         return self._response is not None
@@ -144,7 +150,7 @@ class Journey:
 
     # -- the way in a task ---------------------------------------------------------------------------------------
 
-    async def _run(self, error: UpstreamError | None) -> None:
+    async def _run(self, error: UpstreamError | InvalidRequestError | None) -> None:
         """Call deployments until one has answered. `error` is how the attempt before ended, None to make it now."""
         try:
             while True:
@@ -153,7 +159,7 @@ class Journey:
                 try:
                     await self._attempt()
                     return
-                except UpstreamError as failed:
+                except (UpstreamError, InvalidRequestError) as failed:
                     error = failed
         except GatewayError as failed:
             self._refuse(failed)
@@ -163,26 +169,27 @@ class Journey:
         except Exception as unexpected:  # noqa: BLE001 - the last line of defense: no traceback reaches a client
             self._crash(unexpected)
 
-    async def _choose_next(self, error: UpstreamError) -> None:
+    async def _choose_next(self, error: UpstreamError | InvalidRequestError) -> None:
         """Move to the next deployment. Raises the error to answer with when there is none."""
-        self._log_failure(error)
-        retry = self._routed.fail(error, remaining_seconds=self._remaining)
+        if isinstance(error, UpstreamError):
+            self._log_failure(error)
+            retry = self._routed.fail(error, remaining_seconds=self._remaining)
+        else:
+            retry = self._routed.skip(error, remaining_seconds=self._remaining)
         self._use(retry.deployment)
         if retry.delay_seconds:
             await asyncio.sleep(retry.delay_seconds)
             self.waited_seconds += retry.delay_seconds
 
     async def _attempt(self) -> None:
-        """Call one deployment and send its answer. Raises `UpstreamError` while another one may still be tried."""
-        target, call, provider = self._deployment.provider, self._request.call, self._provider
-        call.wildcard = self._routed.wildcard
-        if provider.credentials is not None and not provider.credentials.available:
-            await asyncio.to_thread(provider.credentials.refresh)
-        wanted = provider.attachments(call)
-        if wanted:
-            call.attachments = await self._fetch(wanted)
-        request = provider.encode(call)
-        timeouts = self._timeouts(target)
+        """Call one deployment and send its answer.
+
+        Raises `UpstreamError` while another one may still be tried, and `InvalidRequestError`, with nothing sent, when
+        this one can not express the request.
+        """
+        call = self._request.call
+        request = await self._encode()
+        timeouts = self._timeouts(self._deployment.provider)
         self._sent_at = monotonic()
         try:
             response = await self._services.upstreams.send(request, timeouts, whole=not call.stream)
@@ -193,8 +200,29 @@ class Journey:
         else:
             self._answer(response, await response.read())
 
-    async def _fetch(self, urls: Sequence[str]) -> dict[str, Attachment]:
-        return {url: await self._services.upstreams.fetch(url) for url in urls}
+    async def _encode(self) -> UpstreamRequest:
+        """Return what goes upstream, once there is everything that it takes."""
+        call, provider = self._request.call, self._provider
+        call.wildcard = self._routed.wildcard
+        if provider.credentials is not None and not provider.credentials.available:
+            await asyncio.to_thread(provider.credentials.refresh)
+        wanted = provider.attachments(call)
+        if wanted:
+            await self._fetch(wanted)
+        return provider.encode(call)
+
+    async def _fetch(self, urls: Sequence[str]) -> None:
+        """Attach files to the call, each fetched once for all attempts. Raises `InvalidRequestError`."""
+        if self._unfetched is not None:
+            raise self._unfetched
+        attachments = self._request.call.attachments
+        try:
+            for url in urls:
+                if url not in attachments:
+                    attachments[url] = await self._services.upstreams.fetch(url)
+        except InvalidRequestError as error:
+            self._unfetched = error
+            raise
 
     # -- answers -------------------------------------------------------------------------------------------------
 

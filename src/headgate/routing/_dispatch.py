@@ -5,7 +5,7 @@ from random import Random
 from typing import Generic, NamedTuple
 
 from headgate.core.clock import Clock
-from headgate.core.errors import Category, GatewayError, NoDeploymentError, UpstreamError
+from headgate.core.errors import Category, GatewayError, InvalidRequestError, NoDeploymentError, UpstreamError
 from headgate.core.usage import Usage
 from headgate.routing._cooldowns import Cooldowns
 from headgate.routing._deployment import Deployment, Health, P
@@ -43,7 +43,7 @@ class Rules(Generic[P]):
 class _Trouble(Generic[P]):
     """What a dispatch remembers from its first failure on; most never need it."""
 
-    __slots__ = ("answer", "depth", "group_retries", "pending", "tried", "visited", "waits")
+    __slots__ = ("answer", "depth", "failure", "group_retries", "pending", "tried", "unfit", "visited", "waits")
 
     def __init__(self, model: str, answer: GatewayError) -> None:
         self.answer = answer
@@ -56,13 +56,17 @@ class _Trouble(Generic[P]):
 
     def enter_group(self, depth: int) -> None:
         self.depth = depth
+        self.failure: UpstreamError | None = None
+        """How the latest attempt in this group failed."""
         self.tried: list[Deployment[P]] = []
+        self.unfit: list[Deployment[P]] = []
+        """Those that can not express the request."""
         self.group_retries = 0
         self.waits = 0
 
 
 class Dispatch(Generic[P]):
-    """A state machine: `begin`, then for each attempt exactly one of `succeed`, `fail`, `fail_finally`, `abandon`.
+    """A state machine: `begin`, then for each attempt one of `succeed`, `fail`, `skip`, `fail_finally`, `abandon`.
 
     While an attempt is under way it is counted in flight on its deployment. Calls out of turn raise RuntimeError,
     except `abandon`, which then does nothing and so fits a `finally`.
@@ -157,6 +161,7 @@ class Dispatch(Generic[P]):
         now = self._end_failed(error)
         trouble: _Trouble[P] = self._trouble or _Trouble(self._target.model, error)
         self._trouble = trouble
+        trouble.failure = error
         if trouble.depth == 0:
             trouble.answer = error
         if remaining_seconds <= 0:
@@ -165,6 +170,36 @@ class Dispatch(Generic[P]):
         if retry is None:
             retry = Retry(self._fall_back(trouble, error.category, now), 0.0)
         return retry
+
+    def skip(self, error: InvalidRequestError, *, remaining_seconds: float = math.inf) -> Retry[P]:
+        """End the attempt with nothing sent: its deployment can not express the request. Begin one on another.
+
+        This is no failure of the deployment and no retry. When the group has nothing left to try, goes on as after the
+        latest failure in it: with fallbacks, then with its error. Without a failure raises the first `error`, or
+        `NoDeploymentError` while a deployment that was not asked cools down or is at its limit.
+        """
+        now = self._rules.clock()
+        health = self._end(now)
+        if health.window_end == self._window_end:
+            health.tokens -= self._reserved
+            health.requests -= 1
+        trouble: _Trouble[P] = self._trouble or _Trouble(self._target.model, error)
+        self._trouble = trouble
+        trouble.unfit.append(self.deployment)
+        if remaining_seconds <= 0:
+            raise trouble.answer
+        retry = self._repeat(trouble, trouble.failure, now, remaining_seconds)
+        if retry is not None:
+            return retry
+        if trouble.failure is not None:
+            # What was begun as a retry has sent nothing.
+            self.retries -= 1
+            return Retry(self._fall_back(trouble, trouble.failure.category, now), 0.0)
+        refusal = self._rules.selector.refusal(self._target, self._demand, now, trouble.unfit)
+        category = _category(refusal)
+        if category is not None and trouble.depth == 0:
+            trouble.answer = refusal
+        return Retry(self._fall_back(trouble, category or Category.BAD_REQUEST, now), 0.0)
 
     def fail_finally(self, error: UpstreamError) -> None:
         """End the attempt as failed, without another one: its answer has begun to reach the client."""
@@ -213,26 +248,37 @@ class Dispatch(Generic[P]):
         return now
 
     def _retry(self, trouble: _Trouble[P], error: UpstreamError, now: float, remaining: float) -> Retry[P] | None:
-        rules, group, failed = self._rules, self._target.group, self.deployment
-        trouble.tried.append(failed)
-        allowed = rules.retries.allowed(
-            group.name, error.category, deployment=failed.num_retries, client=self._wishes.num_retries
+        trouble.tried.append(self.deployment)
+        allowed = self._rules.retries.allowed(
+            self._target.group.name,
+            error.category,
+            deployment=self.deployment.num_retries,
+            client=self._wishes.num_retries,
         )
         if trouble.group_retries >= allowed:
             return None
-        deployment = rules.selector.select(group, self._demand, now, trouble.tried)
+        retry = self._repeat(trouble, error, now, remaining)
+        if retry is not None:
+            trouble.group_retries += 1
+            self.retries += 1
+        return retry
+
+    def _repeat(
+        self, trouble: _Trouble[P], error: UpstreamError | None, now: float, remaining: float
+    ) -> Retry[P] | None:
+        """Begin another attempt in the group; None when there is nothing to try, or no time for it."""
+        rules = self._rules
+        deployment = rules.selector.select(self._target.group, self._demand, now, trouble.tried, trouble.unfit)
         if deployment is None:
             return None
         delay = 0.0
-        if deployment in trouble.tried:
+        if error is not None and deployment in trouble.tried:
             if error.category in NOT_HERE:
                 return None
-            delay = rules.retries.delay(trouble.waits, error if deployment is failed else None)
+            delay = rules.retries.delay(trouble.waits, error if deployment is trouble.tried[-1] else None)
             if delay >= remaining:
                 return None
             trouble.waits += 1
-        trouble.group_retries += 1
-        self.retries += 1
         self._start(deployment, now, delay)
         return Retry(deployment, delay)
 

@@ -47,9 +47,14 @@ class Selector(Generic[P]):
         self._any_tag = policy.tag_filtering_match_any
 
     def select(
-        self, group: Group[P], demand: Demand[P], now: float, tried: Sequence[Deployment[P]] = ()
+        self,
+        group: Group[P],
+        demand: Demand[P],
+        now: float,
+        tried: Sequence[Deployment[P]] = (),
+        unfit: Sequence[Deployment[P]] = (),
     ) -> Deployment[P] | None:
-        """Return a deployment that can take the request now, one that was not `tried` if there is any."""
+        """Return a deployment that can take the request now, none of `unfit`, and one not `tried` if there is any."""
         supports = demand.supports
         candidates = [
             deployment
@@ -60,6 +65,8 @@ class Selector(Generic[P]):
         ]
         if self._checks_tags:
             candidates = self._tagged(candidates, demand.tags)
+        if unfit:
+            candidates = [candidate for candidate in candidates if candidate not in unfit]
         if tried:
             candidates = [candidate for candidate in candidates if candidate not in tried] or candidates
         if len(candidates) > 1 and group.ordered:
@@ -68,10 +75,16 @@ class Selector(Generic[P]):
             return self._strategy.pick(candidates, now, stream=demand.stream)
         return candidates[0] if candidates else None
 
-    def refusal(self, target: Target[P], demand: Demand[P], now: float) -> GatewayError:
+    def refusal(
+        self, target: Target[P], demand: Demand[P], now: float, unfit: Sequence[Deployment[P]] = ()
+    ) -> GatewayError:
         """Say why `select` found nothing: the error to answer with when no other group helps."""
         model = shorten(target.requested)
-        candidates = [deployment for deployment in target.group.deployments if demand.supports(deployment.provider)]
+        candidates = [
+            deployment
+            for deployment in target.group.deployments
+            if deployment not in unfit and demand.supports(deployment.provider)
+        ]
         if not candidates:
             return NotSupportedError(f"No deployment of model={model} supports this operation.", param="model")
         if self._checks_tags:
