@@ -292,7 +292,7 @@ def _update_termination_protection(self: Any) -> Any:
 
 
 def _class_of(kind: str) -> type[CloudFormationModel]:
-    known = parsing.get_model_map() | dict(TAUGHT)
+    known: dict[str, type[CloudFormationModel]] = parsing.get_model_map() | TAUGHT
     if kind not in known:
         raise AssertionError(f"moto would silently drop {kind}: teach it here, or add it to WITHOUT_BACKEND")
     return known[kind]
