@@ -8,7 +8,7 @@ that answer (a new connection, a retry, credentials, a stream) goes on in a task
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from headgate.core.clock import monotonic
 from headgate.core.errors import GatewayError, InvalidRequestError, UpstreamError
@@ -46,7 +46,7 @@ class Journey:
     """The way of one request. `begin` starts it; everything else follows, and every way out ends in one answer."""
 
     waited_seconds = 0.0
-    """Time spent waiting for upstreams and between attempts; the rest of the request's time is the gateway's own."""
+    """Time spent waiting for others and between attempts; the rest of the request's time is the gateway's own."""
     _attempt_seconds = 0.0
     """How long the last attempt waited for its upstream."""
     _sent_at = 0.0
@@ -178,8 +178,7 @@ class Journey:
             retry = self._routed.skip(error, remaining_seconds=self._remaining)
         self._use(retry.deployment)
         if retry.delay_seconds:
-            await asyncio.sleep(retry.delay_seconds)
-            self.waited_seconds += retry.delay_seconds
+            await self._wait_for(asyncio.sleep(retry.delay_seconds))
 
     async def _attempt(self) -> None:
         """Call one deployment and send its answer.
@@ -205,10 +204,10 @@ class Journey:
         call, provider = self._request.call, self._provider
         call.wildcard = self._routed.wildcard
         if provider.credentials is not None and not provider.credentials.available:
-            await asyncio.to_thread(provider.credentials.refresh)
+            await self._wait_for(asyncio.to_thread(provider.credentials.refresh))
         wanted = provider.attachments(call)
         if wanted:
-            await self._fetch(wanted)
+            await self._wait_for(self._fetch(wanted))
         return provider.encode(call)
 
     async def _fetch(self, urls: Sequence[str]) -> None:
@@ -350,6 +349,14 @@ class Journey:
     def _remaining(self) -> float:
         """Seconds that are left before the deadline."""
         return self._deadline - monotonic()
+
+    async def _wait_for(self, others: Awaitable[None]) -> None:
+        """Wait for what is none of the gateway's own work."""
+        began_at = monotonic()
+        try:
+            await others
+        finally:
+            self.waited_seconds += monotonic() - began_at
 
     def _count_attempt(self) -> None:
         self._attempt_seconds = waited = monotonic() - self._sent_at
