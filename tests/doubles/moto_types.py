@@ -383,5 +383,7 @@ def installed() -> Iterator[None]:
         patch.object(FakeLoadBalancer, "get_cfn_attribute", load_balancer_attribute),
         patch.object(FakeTargetGroup, "get_cfn_attribute", target_group_attribute, create=True),
         patch.object(DBInstance, "has_cfn_attr", classmethod(lambda cls, attr: True)),
+        # It takes windows that touch for windows that overlap.
+        patch("moto.rds.models.valid_preferred_maintenance_window", return_value=None),
     ):
         yield
