@@ -141,6 +141,21 @@ def test_a_half_sent_request_does_not_hold_up_the_end(tmp_path: Path) -> None:
     run(main())
 
 
+def test_deadlines_are_kept_while_the_gateway_drains(tmp_path: Path) -> None:
+    async def main() -> None:
+        environ = {"HEADGATE_DRAIN_SECONDS": "600", "HEADGATE_KEEPALIVE_TIMEOUT": "1"}
+        with ServedProcess(tmp_path, configuration(deployment(1)), environ=environ) as served:
+            async with calling(served.port) as idle:
+                idle.writer.write(b"GET /health/liveliness HTTP/1.1\r\nHost: gateway\r\n\r\n")
+                await read_response(idle.reader)
+                served.terminate()
+                assert await idle.reader.read() == b""
+                readiness = await get(served.port, "/health/readiness")
+                assert readiness.status == 503
+
+    run(main())
+
+
 async def _serves(port: int, number: int) -> None:
     check(await ask(port, chat(f"good token-{number}")), WHOLE["good"], f"token-{number}", stream=False)
 

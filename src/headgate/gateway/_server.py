@@ -82,11 +82,11 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop in order."""
         self._plane.draining = True
+        ticks = asyncio.create_task(self._keep_ticking())
         if signal.SIGTERM in self._captured_signals:
             await asyncio.sleep(self._drain_seconds)
-        checks = asyncio.create_task(self._keep_checking())
         await super().shutdown(sockets=sockets)
-        checks.cancel()
+        ticks.cancel()
         # uvicorn would raise the signal again and so end the process by it; an orderly end is 0.
         self._captured_signals.clear()
 
@@ -96,11 +96,12 @@ class Server(uvicorn.Server):
             if isinstance(connection, ServerProtocol):
                 connection.check(now)
 
-    async def _keep_checking(self) -> None:
+    async def _keep_ticking(self) -> None:
         """Go on enforcing deadlines: a half-sent request must not hold up the end."""
         while True:
             await asyncio.sleep(0.5)
-            self._check_connections()
+            # uvicorn's own loop, which ticks, has ended.
+            await self.on_tick(0)
 
     def _abandon(self) -> None:
         assert self._lifeline is not None  # noqa: S101 - called for a lifeline only
