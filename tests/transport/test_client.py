@@ -337,6 +337,72 @@ def test_the_pool_is_bounded_and_hands_connections_on() -> None:
     run(main())
 
 
+def test_nothing_is_dialed_after_the_end() -> None:
+    """Neither for a request that waited for a connection, nor for one that comes now."""
+
+    async def main() -> None:
+        asked = asyncio.Event()
+
+        async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+            await read_request(reader)
+            asked.set()
+            await reader.read()
+
+        async with WireServer(hold) as server:
+            client = Client(Dialer(), ClientSettings(maximum_connections=1))
+            tasks = [asyncio.create_task(fetch(client, server.origin)) for _ in range(3)]
+            await asked.wait()
+            await client.close()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            for elsewhere in (server.origin, server.origin._replace(host="localhost")):
+                with pytest.raises(UpstreamError) as late:
+                    await fetch(client, elsewhere)
+                ended.append(late.value)
+            assert [isinstance(end, UpstreamError) and end.category for end in ended] == [Category.CONNECTION] * 5
+            assert server.connections == 1
+
+    run(main())
+
+
+def test_a_connection_that_opens_after_the_end_is_closed() -> None:
+    dialing, go_on = asyncio.Event(), asyncio.Event()
+
+    class HeldDialer(Dialer):
+        async def dial(
+            self, origin: Origin, factory: Callable[[], asyncio.Protocol], *, timeout: float
+        ) -> asyncio.Protocol:
+            dialing.set()
+            await go_on.wait()
+            return await super().dial(origin, factory, timeout=timeout)
+
+    async def main() -> None:
+        received: list[bytes] = []
+        done = asyncio.Event()
+
+        async def listen(reader: asyncio.StreamReader, _: asyncio.StreamWriter, __: int) -> None:
+            try:
+                received.append(await reader.read())
+            finally:
+                done.set()
+
+        async with WireServer(listen) as server:
+            client = Client(HeldDialer(), ClientSettings(maximum_connections=1))
+            task = asyncio.create_task(fetch(client, server.origin))
+            waiting = asyncio.create_task(fetch(client, server.origin))
+            await dialing.wait()
+            await client.close()
+            with pytest.raises(UpstreamError, match="are closed"):
+                await waiting
+            go_on.set()
+            with pytest.raises(UpstreamError):
+                await task
+            await done.wait()
+            assert b"".join(received) == b""
+            assert client.statistics() == {server.origin: (0, 0)}
+
+    run(main())
+
+
 def test_a_connection_that_comes_as_the_wait_for_it_is_given_up_goes_to_the_next() -> None:
     async def main() -> None:
         release = asyncio.Event()

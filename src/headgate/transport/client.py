@@ -45,6 +45,7 @@ class Client:
         self._busy: set[Connection] = set()
         self._loop = asyncio.get_running_loop()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def start(self, request: UpstreamRequest, timeouts: Timeouts, notify: Notify) -> Response | None:
         """Send a request over an idle connection and return its response; None, with nothing sent, without one.
@@ -93,13 +94,14 @@ class Client:
         return connection.start(data, timeouts, notify, whole=whole, size_limit=self._settings.response_limit)
 
     async def close(self) -> None:
-        """Close every connection; requests under way fail."""
+        """Close every connection and open no other one; requests under way fail, and so do later ones."""
+        self._closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
+        for pool in self._pools.values():
+            pool.close()
         for connection in list(self._busy):
             connection.close()
-        for pool in self._pools.values():
-            pool.drop_idle()
 
     def statistics(self) -> dict[Origin, tuple[int, int]]:
         """Return open and idle connections per origin."""
@@ -109,6 +111,8 @@ class Client:
         if len(self._pools) >= self._settings.remembered_origins:
             self._pools = {known: pool for known, pool in self._pools.items() if pool.open}
         pool = Pool(origin, self._dialer, self._settings, self._loop, self._busy.discard)
+        if self._closed:
+            pool.close()
         self._pools[origin] = pool
         return pool
 
@@ -138,6 +142,7 @@ class Pool:
         self._on_free = on_free
         self._waiters: deque[asyncio.Future[Connection | None]] = deque()
         self.idle: list[Connection] = []
+        self._closed = False
         self._connections: set[Connection] = set()
         self._dialing = 0
         self._prefix, self._suffix = _frame(origin, dialer)
@@ -175,7 +180,7 @@ class Pool:
         """
         try:
             async with asyncio.timeout(min(self._settings.wait, timeout)):
-                while self.open >= self._settings.maximum_connections:
+                while self.open >= self._settings.maximum_connections and not self._closed:
                     connection = await self._wait_for_turn()
                     if connection is not None and connection.usable:
                         if not fresh:
@@ -183,6 +188,8 @@ class Pool:
                         connection.close()
         except TimeoutError as error:
             raise busy("All connections to the upstream are in use.") from error
+        if self._closed:
+            raise connection_failed("The connections to the upstream are closed.")
         return await self._open(timeout)
 
     async def _wait_for_turn(self) -> Connection | None:
@@ -202,6 +209,13 @@ class Pool:
         for connection in list(self.idle):
             connection.close()
 
+    def close(self) -> None:
+        """Close the connections that nobody uses and open no other one; whoever waits for one fails."""
+        self._closed = True
+        self.drop_idle()
+        while self._waiters:
+            self._hand_on(None)
+
     def expire(self, now: float) -> int:
         """Close what has been idle for too long; return how many stay idle."""
         limit = now - self._settings.keep_alive
@@ -219,6 +233,8 @@ class Pool:
             raise
         self._dialing -= 1
         assert isinstance(connection, Connection)  # noqa: S101 - it is what the factory made
+        if self._closed:
+            connection.close()
         if connection.closed:
             self._pass_slot_on()
             raise connection_failed("The upstream closed the connection before it answered.")
