@@ -29,6 +29,7 @@ from moto.iam.models import ManagedPolicy, iam_backends
 from moto.rds.models import DBInstance, DBParameterGroup, rds_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.secretsmanager.utils import random_password
+from moto.servicediscovery.models import servicediscovery_backends
 
 WITHOUT_BACKEND = frozenset(
     {
@@ -213,6 +214,47 @@ class _ScalingPolicy(Taught):
         )
 
 
+class _Namespace(Taught):
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
+    ) -> Any:
+        given = cloudformation_json["Properties"]
+        backend = servicediscovery_backends[account_id][region_name]
+        operation = backend.create_private_dns_namespace(
+            given["Name"], resource_name, given["Description"], given["Vpc"], [], {}
+        )
+        return cls(backend.get_operation(operation).targets["NAMESPACE"])
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        servicediscovery_backends[account_id][region_name].delete_namespace(self.identity)
+
+
+class _DiscoveryService(Taught):
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
+    ) -> Any:
+        given = cloudformation_json["Properties"]
+        backend = servicediscovery_backends[account_id][region_name]
+        backend.get_namespace(given["NamespaceId"])
+        service = backend.create_service(
+            given["Name"],
+            given["NamespaceId"],
+            resource_name,
+            given["Description"],
+            given["DnsConfig"],
+            {},
+            given["HealthCheckCustomConfig"],
+            [],
+            "DNS",
+        )
+        return cls(service.id, {"Arn": service.arn})
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        servicediscovery_backends[account_id][region_name].delete_service(self.identity)
+
+
 TAUGHT: dict[str, Any] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": _ScalableTarget,
     "AWS::ApplicationAutoScaling::ScalingPolicy": _ScalingPolicy,
@@ -220,6 +262,8 @@ TAUGHT: dict[str, Any] = {
     "AWS::CloudWatch::Alarm": _Alarm,
     "AWS::SecretsManager::Secret": _Secret,
     "AWS::SecretsManager::SecretTargetAttachment": _SecretTargetAttachment,
+    "AWS::ServiceDiscovery::PrivateDnsNamespace": _Namespace,
+    "AWS::ServiceDiscovery::Service": _DiscoveryService,
     **dict.fromkeys(WITHOUT_BACKEND, _Placeholder),
 }
 
@@ -245,9 +289,21 @@ def _update(self: CloudFormationBackend, stack: Stack, change_set: Any) -> None:
     stack._parse_template()
     _transform(stack)
     stack.resource_map.update(stack.template_dict, stack.parameters)
+    _roll_services(stack)
     stack.output_map = stack._create_output_map()
     stack._add_stack_event("UPDATE_COMPLETE")
     stack.status = "UPDATE_COMPLETE"
+
+
+def _roll_services(stack: Stack) -> None:
+    """Hand services the task definitions that took the place of theirs; moto compares references by their text."""
+    for name, resource in stack.template_dict["Resources"].items():
+        if resource["Type"] == "AWS::ECS::Service":
+            service = stack.resource_map[name]
+            wanted = stack.resource_map[resource["Properties"]["TaskDefinition"]["Ref"]].physical_resource_id
+            if service.task_definition != wanted:
+                change = {"cluster": service.cluster_name, "service": service.name, "task_definition": wanted}
+                ecs_backends[stack.account_id][stack.region_name].update_service(change)
 
 
 def _transform(stack: Stack) -> None:

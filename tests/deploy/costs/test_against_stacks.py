@@ -59,5 +59,17 @@ def test_every_resource_that_costs_by_the_hour_is_priced_as_often_as_it_is_creat
     assert priced.get("NAT gateway", 0) == counted["EC2::NatGateway"] * HOURS
     assert priced.get("NAT gateway address", 0) == counted["EC2::EIP"] * HOURS
     assert priced["Load balancer"] == counted["ElasticLoadBalancingV2::LoadBalancer"] * HOURS
-    assert counted["RDS::DBInstance"] == counted["ECS::Service"] == 1
+    assert counted["RDS::DBInstance"] == 1
+    assert priced.get("Private DNS zone", 0) == counted["ServiceDiscovery::PrivateDnsNamespace"]
+    assert counted["ECS::Service"] == 1 + ("Mock vCPU (Spot)" in priced)
     assert any(resource.startswith("Redis") for resource in priced) == bool(counted["ElastiCache::ReplicationGroup"])
+
+
+def test_the_mock_is_priced_at_the_size_that_its_stack_gives_it() -> None:
+    [mock] = [spec for spec in stack_specs(ENVIRONMENTS["benchmark"], INPUTS) if spec.template == "mock"]
+    values = mock.parsed["Parameters"]
+    tasks, cpu, memory = (int(values[name]["Default"]) for name in ("Tasks", "TaskCpu", "TaskMemory"))
+    assert not mock.parameters.keys() & {"Tasks", "TaskCpu", "TaskMemory"}
+    priced = _priced("benchmark")
+    assert priced["Mock vCPU (Spot)"] == tasks * cpu // 1024 * HOURS
+    assert priced["Mock memory (Spot)"] == tasks * memory // 1024 * HOURS

@@ -54,6 +54,9 @@ BENCHMARK = {
     **WITH_REDIS,
     "Fargate vCPU (on demand)": "472.81",  # 4 x 4 x 730 x 0.04048 = 472.8064
     "Fargate memory (on demand)": "103.84",  # 4 x 8 x 730 x 0.004445 = 103.8352
+    "Mock vCPU (Spot)": "17.73",  # 2 x 730 x 0.012144 = 17.7302
+    "Mock memory (Spot)": "3.89",  # 2 x 2 x 730 x 0.0013335 = 3.8938
+    "Private DNS zone": "0.50",
     "Database db.t3.medium": "52.56",  # 730 x 0.072
     "Database storage (gp3)": "11.50",  # 100 x 0.115
     "Redis cache.t4g.micro": "11.68",  # 730 x 0.016
@@ -66,7 +69,7 @@ BENCHMARK = {
     [
         ("dev", {}, DEV, "201.04"),
         ("prod", {"redis": True, "domain": DOMAIN}, PROD, "344.14"),
-        ("benchmark", {"redis": True}, BENCHMARK, "869.56"),
+        ("benchmark", {"redis": True}, BENCHMARK, "891.68"),
     ],
 )
 def test_an_environment_costs_what_was_worked_out_by_hand(

@@ -38,7 +38,7 @@ def test_nothing_is_consumed_before_it_is_produced(name: str) -> None:
     assert problems(stack_specs(ENVIRONMENTS[name], INPUTS)) == []
 
 
-@pytest.mark.parametrize("template", TEMPLATES[:-1])
+@pytest.mark.parametrize("template", [name for name in TEMPLATES if name not in ("mock", "monitoring")])
 def test_a_missing_stack_is_noticed(template: str) -> None:
     remaining = [spec for spec in stack_specs(everything_on(), INPUTS) if spec.template != template]
     assert any("which no stack before it exports" in problem for problem in problems(remaining))
@@ -86,6 +86,15 @@ def test_switches_decide_what_is_created_imported_and_exported() -> None:
     assert {"Certificate", "HttpsListener", "WebAcl", "Record"} & resources(dev["alb"]).keys() == set()
     assert {"Nat", "NatAddress"} <= resources(prod["network"]).keys()
     assert "Nat" not in resources(dev["network"])
+
+
+def test_the_mock_is_there_only_where_it_is_asked_for() -> None:
+    dev, benchmark = specs(environment("dev")), specs(environment("benchmark"))
+    assert "mock" not in dev
+    assert benchmark["mock"].parameters["Image"] == INPUTS.image
+    assert benchmark["mock"].parameters["LogRetentionDays"] == "7"
+    # It runs in the gateway's cluster, and what is created later goes first.
+    assert {"headgate-benchmark-ClusterName", "headgate-benchmark-MockSecurityGroupId"} <= imports(benchmark["mock"])
 
 
 def test_environments_differ_as_documented() -> None:

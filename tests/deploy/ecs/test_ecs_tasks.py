@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from headgate.deploy.ecs import StoppedTask, parse_template, scale_service, stopped_tasks, template_text
+from tests.cli.serving import command, environment, wait_until
 
 CONTAINERS = {
     one["Name"]: one
@@ -91,6 +93,29 @@ def test_the_health_check_asks_the_gateway(bucket: str) -> None:
             [sys.executable, *check[2:]], env={"PORT": port}, capture_output=True, timeout=20, check=False
         )
         assert (done.returncode == 0) is (code == 0)
+
+
+def test_the_mock_runs_with_the_command_of_its_container(tmp_path: Path) -> None:
+    parsed = parse_template(template_text("mock"))
+    [container] = parsed["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    defaults = {name: str(one.get("Default")) for name, one in parsed["Parameters"].items()} | {"MockPort": "0"}
+    words = [word if isinstance(word, str) else defaults[word["Ref"]] for word in container["Command"]]
+    words[words.index("--host") + 1] = "127.0.0.1"
+    out = tmp_path / "out"
+    with (
+        out.open("w") as written,
+        subprocess.Popen(command(words), env=environment(tmp_path), stdout=written, stderr=subprocess.STDOUT) as mock,
+    ):
+        try:
+            wait_until(lambda: "openai/mock" in out.read_text() or mock.poll() is not None, "the mock")
+            found = re.search(r"127\.0\.0\.1:(\d+)", out.read_text())
+            assert found, out.read_text()
+            check = [sys.executable, *container["HealthCheck"]["Command"][2:]]
+            assert subprocess.run(check, env={"PORT": found[1]}, timeout=20, check=False).returncode == 0
+            mock.terminate()
+            assert mock.wait(15) == 0
+        finally:
+            mock.kill()
 
 
 class _Ecs:

@@ -135,7 +135,7 @@ def test_secrets_are_named_and_filled_as_the_catalogue_says() -> None:
 def test_every_egress_is_inline_and_only_443_leaves_for_anywhere() -> None:
     assert list(_of_type("AWS::EC2::SecurityGroupEgress")) == []
     groups = dict(_of_type("AWS::EC2::SecurityGroup"))
-    assert len(groups) == 6
+    assert len(groups) == 7
     for name, group in groups.items():
         assert group["SecurityGroupEgress"], f"{name} would get a rule that allows everything"
         for rule in group["SecurityGroupEgress"]:
@@ -164,6 +164,7 @@ def test_only_the_load_balancer_is_reached_from_outside() -> None:
         ("DatabaseSecurityGroup", "DatabasePort", "TaskSecurityGroup"),
         ("DatabaseSecurityGroup", "DatabasePort", "RotationSecurityGroup"),
         ("RedisSecurityGroup", "RedisPort", "TaskSecurityGroup"),
+        ("MockSecurityGroup", "MockPort", "TaskSecurityGroup"),
     }
 
 
@@ -244,6 +245,7 @@ def test_images_are_scanned_immutable_and_never_latest() -> None:
     assert repository["ImageTagMutability"] == "IMMUTABLE"
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
     pattern = PARSED["gateway"]["Parameters"]["Image"]["AllowedPattern"]
+    assert PARSED["mock"]["Parameters"]["Image"]["AllowedPattern"] == pattern
     accepted = ("a.example/headgate:0.1.0", f"headgate@sha256:{'a' * 64}", "headgate:latest-1")
     refused = ("headgate", "headgate:latest", "a.example:5000/headgate", f"headgate@sha256:{'a' * 63}")
     assert [image for image in (*accepted, *refused) if re.fullmatch(pattern, image)] == list(accepted)
@@ -328,7 +330,7 @@ def test_rules_on_bodies_only_count_on_paths_that_take_prompts() -> None:
 
 
 def test_the_service_is_as_documented() -> None:
-    service, task = _one("AWS::ECS::Service"), _one("AWS::ECS::TaskDefinition")
+    service, task = _resource("gateway", "Service"), _resource("gateway", "TaskDefinition")
     assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert "DesiredCount" not in service
     assert _one("AWS::ECS::Cluster")["CapacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
@@ -372,6 +374,37 @@ def test_the_service_is_as_documented() -> None:
     ]
     assert {"LITELLM_MASTER_KEY", "UI_USERNAME", "UI_PASSWORD", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"} <= set(names)
     assert {"DATABASE_URL", "LITELLM_SALT_KEY"} <= set(names)
+
+
+def test_the_mock_is_reached_by_its_private_name_and_by_nobody_but_the_gateway() -> None:
+    service = _resource("mock", "Service")
+    network = service["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert network["AssignPublicIp"] == "DISABLED"
+    assert network["SecurityGroups"] == [
+        {"Fn::ImportValue": {"Fn::Sub": "${Project}-${Environment}-MockSecurityGroupId"}}
+    ]
+    assert "LoadBalancers" not in service
+    assert service["CapacityProviderStrategy"] == [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]
+    assert service["Cluster"] == {"Fn::ImportValue": {"Fn::Sub": "${Project}-${Environment}-ClusterName"}}
+    assert service["ServiceRegistries"] == [{"RegistryArn": {"Fn::GetAtt": ["DiscoveryService", "Arn"]}}]
+    assert _resource("mock", "Namespace")["Name"] == {"Fn::Sub": "${Project}-${Environment}.internal"}
+    name = _resource("mock", "DiscoveryService")["Name"]
+    url = PARSED["mock"]["Outputs"]["MockUrl"]["Value"]["Fn::Sub"]
+    assert url == f"http://{name}.${{Project}}-${{Environment}}.internal:${{MockPort}}/v1"
+    assert _default("mock", "MockPort") == _default("network", "MockPort")
+    rules = [one for one in _resource("network", "TaskSecurityGroup")["SecurityGroupEgress"] if "MockPort" in str(one)]
+    assert [rule["DestinationSecurityGroupId"] for rule in rules] == [{"Ref": "MockSecurityGroup"}]
+
+
+def test_the_mock_has_no_right_and_no_secret() -> None:
+    task = _resource("mock", "TaskDefinition")
+    assert "TaskRoleArn" not in task
+    [container] = task["ContainerDefinitions"]
+    assert "Secrets" not in container
+    assert container["ReadonlyRootFilesystem"] is True
+    assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
+    # What the execution role may write to.
+    assert _resource("mock", "LogGroup")["LogGroupName"] == {"Fn::Sub": "/ecs/${Environment}-${Project}-mock"}
 
 
 ALARMS = [

@@ -126,6 +126,18 @@ def test_redis_is_on_where_more_than_one_task_runs(tmp_path: Path) -> None:
     assert not load(tmp_path, PLAIN + "redis: false\n").environment("prod").redis
 
 
+def test_the_mock_is_on_in_the_benchmark_unless_its_image_is_not_there(tmp_path: Path) -> None:
+    assert load(tmp_path, PLAIN).environment("benchmark").mock_upstream
+    assert not load(tmp_path, PLAIN).environment("dev").mock_upstream
+    litellm = f"{PLAIN}image: ghcr.io/berriai/litellm-database:main-v1.80.5\n"
+    assert not load(tmp_path, litellm).environment("benchmark").mock_upstream
+    [told] = problems(tmp_path, f"{litellm}mock_upstream: true\nenvironments:\n  benchmark:\n")
+    assert told == (
+        "headgate.deploy.yaml:4: benchmark: mock_upstream: the mock runs in Headgate's image, and this environment"
+        " deploys LiteLLM's. Run `headgate mock` where the gateway reaches it."
+    )
+
+
 def test_one_machine_runs_two_gateways_that_share_redis(tmp_path: Path) -> None:
     dev = load(tmp_path, "platform: compose\n").environment("dev")
     assert (dev.tasks, dev.redis, dev.listen_address, dev.listen_port) == (2, True, "127.0.0.1", 4000)

@@ -22,6 +22,8 @@ INTERFACE_ENDPOINTS = (
     "monitoring",
 )
 """The services that tasks without internet access reach through interface endpoints; S3's is a gateway, and free."""
+MOCK_TASKS = (2, 1, 2)
+"""Tasks of the mock upstream, and vCPU and GB of each, as its stack makes them."""
 UNITS_PER_CPU = 1024
 MB_PER_GB = 1024
 
@@ -65,6 +67,7 @@ def items(environment: Environment, usage: Usage) -> Iterator[Item]:
     if environment.platform != "ecs":
         return
     yield from _tasks(environment)
+    yield from _mock(environment)
     yield from _stores(environment)
     yield from _network(environment, usage)
     yield from _management(environment, usage)
@@ -97,6 +100,17 @@ def _tasks(environment: Environment) -> Iterator[Item]:
     yield Item(
         f"Fargate memory ({kind})", f"{price}.memory", count * memory * HOURS, f"{tasks} x {memory} GB x {HOURS} h"
     )
+
+
+def _mock(environment: Environment) -> Iterator[Item]:
+    if not environment.mock_upstream:
+        return
+    tasks, cpu, memory = MOCK_TASKS
+    yield Item("Mock vCPU (Spot)", "fargate.spot.vcpu", tasks * cpu * HOURS, f"{tasks} tasks x {cpu} vCPU x {HOURS} h")
+    yield Item(
+        "Mock memory (Spot)", "fargate.spot.memory", tasks * memory * HOURS, f"{tasks} tasks x {memory} GB x {HOURS} h"
+    )
+    yield Item("Private DNS zone", "dns.zone", Decimal(1), "1 zone for the mock's name")
 
 
 def _stores(environment: Environment) -> Iterator[Item]:

@@ -7,7 +7,7 @@ from headgate.core.errors import ConfigurationError
 from headgate.deploy.ecs._environment import Environment, Inputs
 from headgate.deploy.ecs._templates import Template, parse_template, template_text
 
-TEMPLATES = ("bootstrap", "security", "network", "alb", "database", "redis", "gateway", "monitoring")
+TEMPLATES = ("bootstrap", "security", "network", "alb", "database", "redis", "gateway", "mock", "monitoring")
 """Every template, in the order in which stacks are created; they are deleted in the reverse one."""
 
 CAPABILITIES = ("CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
@@ -56,7 +56,8 @@ def stack_specs(environment: Environment, inputs: Inputs, *, keep_data: bool | N
     keep = environment.deletion_protection if keep_data is None else keep_data
     parameters = _parameters(environment, inputs)
     parameters["database"]["DatabasePolicy"] = "Delete" if keep_data is False else "Snapshot"
-    templates = [name for name in TEMPLATES if name != "redis" or environment.redis]
+    by_switch = {"redis": environment.redis, "mock": environment.mock_upstream}
+    templates = [name for name in TEMPLATES if by_switch.get(name, True)]
     return tuple(_spec(name, environment, parameters[name], keep) for name in templates)
 
 
@@ -111,6 +112,7 @@ def _parameters(environment: Environment, inputs: Inputs) -> dict[str, dict[str,
         "database": _database_parameters(environment) | {"RotationPackageKey": inputs.rotation_package} | retention,
         "redis": {"RedisNodeType": environment.redis_node_type, "MultiAz": _flag(environment.multi_az)},
         "gateway": _gateway_parameters(environment, inputs) | redis | retention,
+        "mock": {"Image": inputs.image} | retention,
         "monitoring": {},
     }
 

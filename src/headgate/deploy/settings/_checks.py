@@ -42,6 +42,7 @@ def check(environment: Environment, like: str) -> Iterator[Problem]:
         yield from _edge(environment)
         yield from _sizes(environment, like)
         yield from _network(environment)
+        yield from _mock(environment)
 
 
 def _edge(environment: Environment) -> Iterator[Problem]:
@@ -70,6 +71,15 @@ def _sizes(environment: Environment, like: str) -> Iterator[Problem]:
         yield (
             "rotation_days",
             f"must be above {PREVIOUS_KEY_DAYS}: that many days the previous master key stays valid.",
+        )
+
+
+def _mock(environment: Environment) -> Iterator[Problem]:
+    if environment.mock_upstream and environment.runs_litellm:
+        yield (
+            "mock_upstream",
+            "the mock runs in Headgate's image, and this environment deploys LiteLLM's. Run `headgate mock` where the"
+            " gateway reaches it.",
         )
 
 

@@ -121,6 +121,7 @@ class Environment(Section):
     alarm_email: Email | None = Field(default=None, description="who gets alarms")
     budget_dollars: Positive | None = Field(default=None, description="monthly budget that raises an alarm")
     open_webui: bool = Field(default=False, description="Open WebUI as well, with a key of its own")
+    mock_upstream: bool = Field(default=False, description="a mock model beside the gateway, for load tests")
     listen_address: Address = Field(default="127.0.0.1", description="address of this machine that serves")
     listen_port: Port = Field(default=4000, description="port of this machine that serves")
     tags: Mapping[Tag, Tag] = Field(default_factory=dict, description="tags for everything that is created")
@@ -129,3 +130,8 @@ class Environment(Section):
     def prefix(self) -> str:
         """What every name of this environment begins with, such as `headgate-dev`."""
         return f"{self.project}-{self.name}"
+
+    @property
+    def runs_litellm(self) -> bool:
+        """True where the image is LiteLLM's, or by its name one made of it."""
+        return self.image == "litellm" or "litellm" in self.image.rpartition("/")[2]

@@ -162,6 +162,9 @@ class _Reader:
         else:
             tasks = plain(given["tasks"]) if "tasks" in given else values.get("tasks", 1)
             values["redis"] = isinstance(tasks, int) and tasks > 1
+            if "image" in given and "litellm" in str(given["image"].value).rpartition("/")[2]:
+                # The mock runs in Headgate's image.
+                values["mock_upstream"] = False
         for setting, variable in _FROM_ENVIRONMENT.items():
             if self._environ.get(variable):
                 values[setting] = self._environ[variable]
