@@ -80,6 +80,7 @@ class Account:
 def explained(subject: str) -> Iterator[None]:
     """Turn what AWS refuses into `DeployError`; `subject` says what was asked for, and never holds a secret."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -93,3 +94,5 @@ def explained(subject: str) -> Iterator[None]:
         raise CredentialsError(message) from error
     except BotoCoreError as error:
         raise DeployError(f"{subject}: AWS was not reached: {error}") from error
+    except ResponseParserError as error:
+        raise DeployError(f"{subject}: AWS answered something that can not be understood; try again.") from error

@@ -1,0 +1,128 @@
+"""One environment from an empty world to a gateway that answers, and back to nothing.
+
+Every step is the command that a user types. Fails when a step needs an image, a secret, a user, a key, an object or an
+export that no earlier step produced.
+"""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from typer.testing import CliRunner
+
+from headgate.cli import app
+from tests.doubles.living_cloud import LivingCloud, living_cloud
+from tests.doubles.postgres import Postgres, postgres
+
+PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+_CONFIGURATION = """
+model_list:
+  - model_name: gpt
+    litellm_params: {model: openai/gpt-5, api_key: os.environ/OPENAI_API_KEY}
+"""
+CANARY = "sk-canary-of-a-provider"
+_OPEN = ("--confirm", "network.security")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def cloud(server: Postgres, empty_world: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LivingCloud]:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "authorities.pem").write_bytes(PEM)
+    (tmp_path / "config.yaml").write_text(_CONFIGURATION)
+    for name in ("INTERACTIVE_MODE", "AUTO_SKIP_HEALTHY", "SKIP_ALL", "AWS_ACCOUNT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    with living_cloud(server, empty_world, tmp_path / "volumes") as cloud:
+        yield cloud
+
+
+def _run(*words: str, code: int = 0, stdin: str | None = None) -> str:
+    result = CliRunner().invoke(app, words, input=stdin)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def _data(*words: str, code: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_run(*words, "--json", code=code))
+    return found
+
+
+def _outcomes(run: dict[str, Any]) -> dict[str, str]:
+    return {step["component"]: step["outcome"] for step in run["steps"]}
+
+
+def _write_file() -> None:
+    _run("deploy", "init", "--platform", "ecs")
+    path = Path("headgate.deploy.yaml")
+    text = path.read_text().replace("  # configuration: config.yaml", "  configuration: config.yaml")
+    path.write_text(text.replace("# domain: llm-dev.example.com", "database_authorities: authorities.pem"))
+
+
+def _push_image() -> None:
+    """Do what `docker push` does."""
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    manifest = {"schemaVersion": 2, "mediaType": kind, "config": {}, "layers": []}
+    client = boto3.client("ecr")
+    client.put_image(repositoryName="headgate-dev", imageManifest=json.dumps(manifest), imageTag="0.1.0")
+
+
+def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> None:
+    said: list[str] = []
+    _write_file()
+    planned = _data("deploy", "plan")
+    assert {step["action"] for step in planned["steps"]} == {"create"}
+    assert "run `headgate deploy bootstrap` first" in _run("deploy", "up", code=1)
+
+    assert _outcomes(_data("deploy", "bootstrap")) == {"bootstrap": "done"}
+    assert _outcomes(_data("deploy", "bootstrap")) == {"bootstrap": "skipped"}
+    assert "--confirm=network.security" in _data("deploy", "up", code=3)["options"]
+    assert _stacks() == ["headgate-dev-bootstrap"]
+    _push_image()
+
+    # The configuration reads a key that nobody has set: everything before the gateway stands, and the run can go on.
+    first = _data("deploy", "up", *_OPEN, code=1)
+    assert _outcomes(first)["database"] == "done"
+    assert _outcomes(first)["gateway"] == "failed"
+    assert "headgate secrets set api-keys --env dev" in json.dumps(first)
+    said.append(_run("secrets", "set", "api-keys", "OPENAI_API_KEY", stdin=CANARY))
+    second = _data("deploy", "up", *_OPEN)
+    assert set(_outcomes(second).values()) == {"done", "skipped"}
+    [task] = cloud.tasks.values()
+    assert task.environment["OPENAI_API_KEY"] == CANARY
+    assert cloud.log_in(task.environment["DATABASE_URL"]) == "headgate_owner"
+    with urllib.request.urlopen(f"http://127.0.0.1:{task.port}/health/readiness", timeout=10) as answer:
+        assert answer.status == 200
+
+    # The same again does nothing; another configuration rolls the one service that reads it.
+    assert set(_outcomes(_data("deploy", "up", *_OPEN)).values()) == {"skipped"}
+    Path("config.yaml").write_text(_CONFIGURATION.replace("model_name: gpt", "model_name: other"))
+    planned = _data("deploy", "plan")
+    assert {step["component"]: step["action"] for step in planned["steps"] if step["action"] != "skip"} == {
+        "gateway": "update"
+    }
+    assert _outcomes(_data("deploy", "up", *_OPEN))["gateway"] == "done"
+    [newer] = cloud.tasks.values()
+    assert newer.process.pid != task.process.pid
+    assert task.process.poll() == 0
+
+    said += [_run("deploy", verb) for verb in ("plan", "status", "list")]
+    assert "--confirm=everything" in _data("deploy", "down", code=3)["options"]
+    gone = _data("deploy", "down", "--confirm", "everything", "--confirm", "everything")
+    assert set(_outcomes(gone).values()) == {"done", "skipped"}
+    assert not cloud.tasks
+    assert _stacks() == ["headgate-dev-bootstrap"]
+    assert not [text for text in [*said, json.dumps([planned, first, second, gone])] if CANARY in text]
+
+
+def _stacks() -> list[str]:
+    found = boto3.client("cloudformation").describe_stacks()["Stacks"]
+    return [stack["StackName"] for stack in found]
