@@ -299,8 +299,9 @@ def _roll_services(stack: Stack) -> None:
     """Hand services the task definitions that took the place of theirs; moto compares references by their text."""
     for name, resource in stack.template_dict["Resources"].items():
         if resource["Type"] == "AWS::ECS::Service":
-            service = stack.resource_map[name]
-            wanted = stack.resource_map[resource["Properties"]["TaskDefinition"]["Ref"]].physical_resource_id
+            service: Any = stack.resource_map[name]
+            definition: Any = stack.resource_map[resource["Properties"]["TaskDefinition"]["Ref"]]
+            wanted = definition.physical_resource_id
             if service.task_definition != wanted:
                 change = {"cluster": service.cluster_name, "service": service.name, "task_definition": wanted}
                 ecs_backends[stack.account_id][stack.region_name].update_service(change)
