@@ -51,7 +51,12 @@ async def echo(exchange: Exchange) -> None:
     exchange.respond(200, b"content-type: text/plain\r\n", exchange.body)
 
 
-async def asgi(scope: dict[str, object], receive: Callable[[], Awaitable[dict[str, object]]], send: object) -> None:
+Receive = Callable[[], Awaitable[dict[str, object]]]
+Application = Callable[[dict[str, object], Receive, object], Awaitable[None]]
+
+
+async def asgi(scope: dict[str, object], receive: Receive, send: object) -> None:
+    """Answer as soon as anything of the request has come."""
     assert scope["type"] == "http"
     await receive()
     await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
@@ -59,11 +64,13 @@ async def asgi(scope: dict[str, object], receive: Callable[[], Awaitable[dict[st
 
 
 @asynccontextmanager
-async def serving(handler: Handler = echo, deadlines: Deadlines | None = None) -> AsyncIterator["Served"]:
+async def serving(
+    handler: Handler = echo, deadlines: Deadlines | None = None, application: Application = asgi
+) -> AsyncIterator["Served"]:
     plane = Plane(handler)
     protocol = type("Bound", (ServerProtocol,), {"plane": plane, "deadlines": deadlines or Deadlines()})
     config = uvicorn.Config(
-        asgi,
+        application,
         http=protocol,
         ws="none",
         lifespan="off",

@@ -9,7 +9,7 @@ from headgate.transport.exchange import Exchange
 from headgate.transport.server import HEAD_LIMIT, ServerProtocol
 from tests.doubles.transport import MemoryTransport
 from tests.support import read_response, run
-from tests.transport.serving import QUICK, Plane, asgi, ask, echo, post, serving
+from tests.transport.serving import QUICK, Plane, Receive, asgi, ask, echo, post, serving
 
 
 def test_answers_data_and_control_plane_on_one_connection() -> None:
@@ -181,10 +181,19 @@ def test_an_idle_connection_is_closed(first: bytes) -> None:
 
 def test_a_control_plane_body_that_stops_arriving_is_closed() -> None:
     async def main() -> None:
-        async with serving(deadlines=QUICK) as served:
+        told: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+
+        async def wait_for_all(scope: dict[str, object], receive: Receive, send: object) -> None:
+            for _ in range(2):
+                told.put_nowait(await receive())
+
+        async with serving(deadlines=QUICK, application=wait_for_all) as served:
             reader, writer = await served.connect()
             writer.write(b"POST /other HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nhalf")
-            await reader.read()
+            assert await told.get() == {"type": "http.request", "body": b"half", "more_body": True}
+            assert await reader.read() == b""
+            assert await told.get() == {"type": "http.disconnect"}
+            assert not served.state.connections
             writer.close()
 
     run(main())
