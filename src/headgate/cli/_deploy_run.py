@@ -4,10 +4,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
+from headgate.cli._deploy_costs import costs_data, monthly, show_costs
 from headgate.cli._deploy_request import Deployment, Request, answered, opened, tell, write
 from headgate.cli._deploy_screen import Terminal, follow, show_run, show_steps
 from headgate.core.errors import ConfigurationError
@@ -34,7 +36,7 @@ from headgate.deploy.engine import (
     plan_up,
     safety_of,
 )
-from headgate.deploy.settings import connection_budget, default_file
+from headgate.deploy.settings import connection_budget, default_file, forget, remember
 
 
 @answered
@@ -59,15 +61,19 @@ def show_plan(request: Request, only: Sequence[str]) -> int:
     deployment = opened(request)
     made = plan_up(deployment.target.graph(), only)
     budget = connection_budget(deployment.environment)
+    costs = monthly(deployment.environment, deployment.target.store, datetime.now(UTC).date())
     if request.as_json:
         about = {"environment": deployment.environment.name, "warnings": list(deployment.settings.warnings)}
         connections = {"needed": budget.needed, "limit": budget.limit, "arithmetic": str(budget)}
-        write({**about, **made.data(), "connections": connections})
+        priced = {} if costs is None else {"monthly": costs_data(*costs)}
+        write({**about, **made.data(), "connections": connections, **priced})
         return ExitCode.DONE
     for warning in deployment.settings.warnings:
         typer.echo(f"warning: {warning}", err=True)
     show_steps(made)
     typer.echo(f"\nDatabase connections: {budget}")
+    if costs is not None:
+        show_costs(*costs)
     return ExitCode.DONE
 
 
@@ -75,14 +81,21 @@ def show_plan(request: Request, only: Sequence[str]) -> int:
 def bring_up(request: Request, only: Sequence[str]) -> int:
     """Do what the plan says; return the exit code."""
     deployment = opened(request)
-    return _run(request, deployment, "up", lambda: plan_up(deployment.target.graph(), only))
+    code = _run(request, deployment, "up", lambda: plan_up(deployment.target.graph(), only))
+    if code == ExitCode.DONE:
+        _remember(deployment)
+    return code
 
 
 @answered
 def take_down(request: Request, only: Sequence[str], *, delete_data: bool) -> int:
     """Take a deployment away; return the exit code."""
     deployment = opened(request)
-    return _run(request, deployment, "down", lambda: plan_down(deployment.target.graph(delete_data=delete_data), only))
+    target = deployment.target
+    code = _run(request, deployment, "down", lambda: plan_down(target.graph(delete_data=delete_data), only))
+    if code == ExitCode.DONE and not only:
+        forget(target.store)
+    return code
 
 
 @answered
@@ -103,6 +116,13 @@ def _run(request: Request, deployment: Deployment, verb: str, make: Callable[[],
     store = deployment.target.store
     with locked(store, Holder.this_process(request.command(verb)), time.time):
         return _done(request, deployment, verb, make, Journal(store, time.time))
+
+
+def _remember(deployment: Deployment) -> None:
+    """Keep what a whole environment was brought up with."""
+    states = [component.describe().health for component in deployment.target.graph()]
+    if Health.ABSENT not in states:
+        remember(deployment.target.store, deployment.environment)
 
 
 def _done(request: Request, deployment: Deployment, verb: str, make: Callable[[], Plan], journal: Journal) -> int:

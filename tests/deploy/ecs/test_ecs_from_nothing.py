@@ -80,6 +80,7 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     _write_file()
     planned = _data("deploy", "plan")
     assert {step["action"] for step in planned["steps"]} == {"create"}
+    assert planned["monthly"]["difference"] == planned["monthly"]["after"] != "0"
     assert "run `headgate deploy bootstrap` first" in _run("deploy", "up", code=1)
 
     assert _outcomes(_data("deploy", "bootstrap")) == {"bootstrap": "done"}
@@ -109,6 +110,7 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     assert {step["component"]: step["action"] for step in planned["steps"] if step["action"] != "skip"} == {
         "gateway": "update"
     }
+    assert planned["monthly"]["difference"] == "0"
     assert _outcomes(_data("deploy", "up", *_OPEN))["gateway"] == "done"
     [newer] = cloud.tasks.values()
     assert newer.process.pid != task.process.pid
@@ -119,6 +121,7 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     gone = _data("deploy", "down", "--confirm", "everything", "--confirm", "everything")
     assert set(_outcomes(gone).values()) == {"done", "skipped"}
     assert not cloud.tasks
+    assert _data("deploy", "plan")["monthly"]["difference"] != "0"
     assert _stacks() == ["headgate-dev-bootstrap"]
     assert not [text for text in [*said, json.dumps([planned, first, second, gone])] if CANARY in text]
 
