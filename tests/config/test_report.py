@@ -60,6 +60,13 @@ def test_a_mistyped_section_is_told(tmp_path: Path) -> None:
     ("parameter", "suggestion"),
     [
         ("api_bas: x", "Did you mean api_base?"),
+        ("api_bse: x", "Did you mean api_base?"),
+        ("apikey: x", "Did you mean api_key?"),
+        ("Api-Base: x", "Did you mean api_base?"),
+        ("stream_timeut: 1", "Did you mean stream_timeout?"),
+        ("wieght: 1", "Did you mean weight?"),
+        ("rmp: 1", "Did you mean rpm?"),
+        ("temprature: 1", "Did you mean temperature?"),
         ("max_token: 1", "Did you mean max_tokens?"),
         ("mode: chat", "It belongs under model_list.*.model_info."),
     ],
@@ -75,9 +82,21 @@ def test_an_extra_parameter_close_to_a_known_one_is_warned_about(
     assert found.exit_code == 1
 
 
-def test_other_extra_parameters_are_passed_on(tmp_path: Path) -> None:
+OF_PROVIDERS = (
+    # vLLM, Ollama, Mistral, OpenRouter, Perplexity, Bedrock Converse: parameters of theirs beyond OpenAI's
+    *("min_p", "top_a", "typical_p", "repetition_penalty", "length_penalty", "min_tokens", "ignore_eos", "best_of"),
+    *("guided_json", "chat_template_kwargs", "skip_special_tokens", "prompt_logprobs", "truncate_prompt_tokens"),
+    *("num_ctx", "num_predict", "num_gpu", "num_thread", "mirostat", "mirostat_tau", "repeat_penalty", "keep_alive"),
+    *("safe_prompt", "random_seed", "transforms", "route", "provider", "models", "include_reasoning"),
+    *("return_images", "search_domain_filter", "search_recency_filter", "requestMetadata", "performanceConfig"),
+    *("additionalModelRequestFields", "enable_thinking", "format", "echo", "suffix", "documents"),
+)
+
+
+@pytest.mark.parametrize("parameter", OF_PROVIDERS)
+def test_other_extra_parameters_are_passed_on(tmp_path: Path, parameter: str) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text("model_list: [{model_name: a, litellm_params: {model: demo/demo, top_k: 1, min_p: 0.1, seed: 1}}]")
+    path.write_text(f"model_list: [{{model_name: a, litellm_params: {{model: demo/demo, seed: 1, {parameter}: 1}}}}]")
     assert check_configuration(path, {}).findings == ()
 
 

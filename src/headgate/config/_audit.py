@@ -112,11 +112,8 @@ def _note_unknown(section: tuple[str, ...], path: KeyPath, node: Node, findings:
     name = str(path[-1])
     if section in _OPEN_SECTIONS:
         if name not in MODEL_DEFAULTS and (suggestion := _home(name, section) or _near_miss(name, section)):
-            message = (
-                f"{dotted(path)} is passed on to the model."
-                if section[-1] != "model_info"
-                else (f"{dotted(path)} is kept and has no effect.")
-            )
+            fate = "is kept and has no effect" if section[-1] == "model_info" else "is not a known key"
+            message = f"{dotted(path)} {fate}."
             findings.warning(node, path, message, suggestion)
         return
     suggestion = _home(name, section) or _nearest(name, _TABLES[section], 0.75) or "Remove it."
@@ -141,7 +138,8 @@ def _nearest(name: str, known: Iterable[str], cutoff: float) -> str:
     names = list(known)
     plain = name.lower().replace("-", "_")
     begun = [other for other in names if len(plain) > 3 and other.lower().startswith(plain)]
-    near = begun or difflib.get_close_matches(plain[:100], names, n=1, cutoff=cutoff)
+    swapped = [other for other in names if sorted(other) == sorted(plain[:100])]
+    near = begun or swapped or difflib.get_close_matches(plain[:100], names, n=1, cutoff=cutoff)
     return f"Did you mean {near[0]}?" if near else ""
 
 

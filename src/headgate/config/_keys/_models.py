@@ -150,6 +150,8 @@ MODEL_DEFAULTS = frozenset(
         *("thinking", "reasoning_effort", "reasoning", "service_tier", "dimensions", "encoding_format", "metadata"),
         *("store", "prediction", "audio", "web_search_options", "verbosity", "safety_identifier", "voice", "size"),
         *("quality", "style", "background", "instructions", "input_type", "guardrailConfig", "anthropic_beta"),
+        # OpenRouter's
+        *("models", "provider"),
     }
 )
 """Members of requests that a model is often given a default for; any other is passed on as well."""
