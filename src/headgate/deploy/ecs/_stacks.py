@@ -109,7 +109,9 @@ def _parameters(environment: Environment, inputs: Inputs) -> dict[str, dict[str,
             # The benchmark guide's two, where there are two to begin with.
             "HealthyHostAlarmThreshold": str(min(2, environment.min_tasks)),
         },
-        "database": _database_parameters(environment) | {"RotationPackageKey": inputs.rotation_package} | retention,
+        "database": _database_parameters(environment)
+        | {"RotationPackageKey": inputs.rotation_package, "Restored": inputs.restored}
+        | retention,
         "redis": {"RedisNodeType": environment.redis_node_type, "MultiAz": _flag(environment.multi_az)},
         "gateway": _gateway_parameters(environment, inputs) | redis | retention,
         "mock": {"Image": inputs.image} | retention,
