@@ -197,6 +197,21 @@ def test_an_operation_that_no_deployment_offers(serve: Serve) -> None:
     answer = serve([demo()]).post("/v1/images/generations", {"model": "demo", "prompt": "a gate"})
     assert answer.status == 501
     assert answer.json()["error"]["type"] == "not_supported_error"
+    assert answer.headers["x-should-retry"] == "false"
+
+
+def test_tokens_are_counted_by_an_upstream_that_can_or_not_at_all(serve: Serve) -> None:
+    body = {"model": "demo", "messages": [{"role": "user", "content": "hi"}]}
+    answer = serve([demo()]).post("/v1/messages/count_tokens", body)
+    assert answer.status == 501
+    assert answer.json() == {
+        "type": "error",
+        "error": {
+            "type": "api_error",
+            "message": "No deployment of model=demo supports this operation. Its upstream does not count tokens, "
+            "and the gateway does not estimate them.",
+        },
+    }
 
 
 def test_what_a_call_costs(serve: Serve, upstream: OpenAIUpstream) -> None:

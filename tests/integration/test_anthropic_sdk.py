@@ -35,7 +35,11 @@ def claude_gateway(claude: AnthropicUpstream, tmp_path_factory: pytest.TempPathF
         return {"model_name": group, "litellm_params": parameters}
 
     configuration = {
-        "model_list": [*[entry(model, model) for model in MODELS], entry("badly-configured", "claude", "sk-ant-wrong")],
+        "model_list": [
+            *[entry(model, model) for model in MODELS],
+            entry("badly-configured", "claude", "sk-ant-wrong"),
+            {"model_name": "demo", "litellm_params": {"model": "demo/demo"}},
+        ],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
     }
     with RunningGateway(tmp_path_factory.mktemp("claude"), configuration) as running:
@@ -117,6 +121,17 @@ def test_tokens_are_counted(anthropic_client: anthropic.Anthropic, claude: Anthr
     answer = anthropic_client.messages.count_tokens(model="claude", messages=MESSAGES)
     assert answer.input_tokens == json.loads((PAYLOADS / "count_tokens.json").read_bytes())["input_tokens"]
     assert claude.requests[-1][0] == "/v1/messages/count_tokens"
+
+
+def test_tokens_that_nobody_counts_are_asked_for_once(
+    claude_gateway: RunningGateway, anthropic_client: anthropic.Anthropic
+) -> None:
+    before = claude_gateway.gateway.counters.requests
+    patient = anthropic_client.with_options(max_retries=2)
+    with pytest.raises(anthropic.InternalServerError, match="does not count tokens") as raised:
+        patient.messages.count_tokens(model="demo", messages=MESSAGES)
+    assert raised.value.status_code == 501
+    assert claude_gateway.gateway.counters.requests == before + 1
 
 
 @pytest.mark.parametrize("stream", [False, True])

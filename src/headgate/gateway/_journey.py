@@ -11,7 +11,7 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from headgate.core.clock import monotonic
-from headgate.core.errors import GatewayError, InvalidRequestError, UpstreamError
+from headgate.core.errors import GatewayError, InvalidRequestError, NotSupportedError, UpstreamError
 from headgate.core.identifiers import call_id
 from headgate.core.provider import Call, Operation, Provider, UpstreamRequest
 from headgate.core.usage import Usage
@@ -19,7 +19,7 @@ from headgate.dialects import FILES, Request, decode, dialect_of
 from headgate.gateway import _headers as header_lines
 from headgate.gateway._relay import Relay
 from headgate.gateway._routes import Match
-from headgate.gateway._runtime import Runtime, Target, supports
+from headgate.gateway._runtime import Runtime, Target, supports, unsupported
 from headgate.gateway._upstreams import Upstreams
 from headgate.routing import Deployment, Dispatch
 from headgate.telemetry import Counters
@@ -78,6 +78,8 @@ class Journey:
             self._prepare()
             if self._start():
                 return
+        except NotSupportedError as error:
+            self._refuse(unsupported(self._match.operation, error))
         except GatewayError as error:
             self._refuse(error)
         except Exception as error:  # noqa: BLE001 - the last line of defense: no traceback reaches a client

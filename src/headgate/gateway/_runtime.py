@@ -8,7 +8,7 @@ import msgspec
 
 from headgate.config import PROVIDERS, Configuration, ModelEntry, RouterSettings, expand_entry, is_catch_all
 from headgate.core.clock import monotonic
-from headgate.core.errors import ConfigurationError
+from headgate.core.errors import ConfigurationError, NotSupportedError
 from headgate.core.money import Price
 from headgate.core.provider import Operation, Provider
 from headgate.gateway._headers import deployment_lines
@@ -109,6 +109,14 @@ def _supporter(operation: Operation) -> Callable[[Target], bool]:
 
 
 _SUPPORTS = {operation: _supporter(operation) for operation in Operation}
+
+
+def unsupported(operation: Operation, error: NotSupportedError) -> NotSupportedError:
+    """Return what a client is told whose operation no deployment of the model can serve."""
+    if operation is not Operation.COUNT_TOKENS:
+        return error
+    message = f"{error.message} Its upstream does not count tokens, and the gateway does not estimate them."
+    return NotSupportedError(message, param=error.param, headers=error.headers)
 
 
 def build_runtime(configuration: Configuration, master_key: str | None, previous: Runtime | None = None) -> Runtime:

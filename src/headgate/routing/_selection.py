@@ -86,7 +86,9 @@ class Selector(Generic[P]):
             if deployment not in unfit and demand.supports(deployment.provider)
         ]
         if not candidates:
-            return NotSupportedError(f"No deployment of model={model} supports this operation.", param="model")
+            message = f"No deployment of model={model} supports this operation."
+            # OpenAI's and Anthropic's SDKs repeat every other 5xx.
+            return NotSupportedError(message, param="model", headers=(("x-should-retry", "false"),))
         if self._checks_tags:
             candidates = self._tagged(candidates, demand.tags)
             if not candidates:
