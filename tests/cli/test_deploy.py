@@ -207,6 +207,34 @@ def test_list_shows_what_there_is_and_what_is_not_yet(desk: Desk) -> None:
     assert found["components"][0] == {"component": "docker", "requires": [], "trait": "compulsory"}
 
 
+@pytest.mark.parametrize("platform", ["compose", "ecs"])
+def test_files_are_validated_without_anything_else(platform: str, desk: Desk) -> None:
+    file = desk.path / "other.yaml"
+    desk.run("init", "--platform", platform, "--file", str(file))
+    assert desk.run("validate", "--file", str(file)).exit_code == 0
+    assert {one["verdict"] for one in desk.data("validate", "--file", str(file))["checks"]} == {"passed"}
+
+    file.write_text(file.read_text().replace("  # configuration: config.yaml", "  configuration: config.yaml"))
+    (desk.path / "config.yaml").write_text(
+        "model_list: [{model_name: m, litellm_params: {model: openay/gpt, api_key: os.environ/OPENAI_API_KEY}}]\n"
+    )
+    checks = desk.data("validate", "--file", str(file), code=1)["checks"]
+    [failed] = [one["message"] for one in checks if one["verdict"] == "failed"]
+    assert "config.yaml:1: Unknown provider 'openay'. Did you mean openai?" in failed
+    assert not desk.state.exists()
+
+
+def test_a_variable_that_tasks_are_not_given_is_told(desk: Desk) -> None:
+    file = desk.path / "ecs.yaml"
+    desk.run("init", "--platform", "ecs", "--file", str(file))
+    file.write_text(file.read_text().replace("  # configuration: config.yaml", "  configuration: config.yaml"))
+    (desk.path / "config.yaml").write_text(
+        "model_list: [{model_name: m, litellm_params: {model: groq/m, api_key: os.environ/GROQ_API_KEY}}]\n"
+    )
+    checks = desk.data("validate", "--file", str(file), code=1)["checks"]
+    assert "GROQ_API_KEY, which is not set" in next(one for one in checks if one["verdict"] == "failed")["message"]
+
+
 def test_one_machine_needs_no_foundation(desk: Desk) -> None:
     assert "nothing to do" in desk.run("bootstrap").stdout
     assert desk.data("bootstrap") == {"steps": []}

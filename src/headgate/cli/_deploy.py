@@ -69,6 +69,15 @@ def plan(
     raise typer.Exit(show_plan(Request(file, environment, as_json), components or ()))
 
 
+@deploy_app.command("validate")
+def validate(environment: _Environment = "dev", file: _File = None, as_json: _Json = False) -> None:
+    """Check the deployment file, the gateway's configuration and everything made of them; needs nothing else."""
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_verbs import validate
+
+    raise typer.Exit(validate(Request(file, environment, as_json)))
+
+
 @deploy_app.command("up")
 def up(
     components: _Components = None,

@@ -1,7 +1,7 @@
 """`os.environ/NAME`: values that a file leaves to the environment."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from headgate.config._findings import Findings, KeyPath, dotted
@@ -15,6 +15,15 @@ _MISSPELT = re.compile(r"os\.(?:environ|getenv|env)[\[(./:]\s*['\"]?([A-Za-z_][A
 def reference(text: str) -> str | None:
     """Return the name of the variable that a value refers to; None when it is a value of its own."""
     return text.removeprefix(_PREFIX).strip() if text.startswith(_PREFIX) else None
+
+
+def variables_of(node: Node) -> Iterator[str]:
+    """Yield the names of all variables that a tree refers to."""
+    if isinstance(node.value, dict | list):
+        for item in node.value.values() if isinstance(node.value, dict) else node.value:
+            yield from variables_of(item)
+    elif isinstance(node.value, str) and (name := reference(node.value)):
+        yield name
 
 
 def extended(environ: Mapping[str, str], variables: Node | None, findings: Findings) -> dict[str, str]:

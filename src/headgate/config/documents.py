@@ -1,6 +1,6 @@
 """Reading YAML in which every value knows its line, for the configuration files of other layers."""
 
-from headgate.config._environment import reference
+from headgate.config._environment import variables_of
 from headgate.config._findings import Finding, Findings, KeyPath, Severity, dotted
 from headgate.config._include import read_with_includes
 from headgate.config._section import Count, Integer, Section
@@ -23,6 +23,6 @@ __all__ = [
     "plain",
     "read",
     "read_with_includes",
-    "reference",
     "validate",
+    "variables_of",
 ]

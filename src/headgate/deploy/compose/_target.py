@@ -9,8 +9,8 @@ from headgate.deploy.compose._components import Files, Prerequisites, Secrets, S
 from headgate.deploy.compose._docker import Docker, process_environment
 from headgate.deploy.compose._render import COMPOSE_FILE, PORTS, digests, render, services, volumes
 from headgate.deploy.compose._secret_files import KEY_OF_OPEN_WEBUI, SecretFiles
-from headgate.deploy.engine import DeployError, Graph, LocalStore, StateStore, Trait
-from headgate.deploy.settings import Environment
+from headgate.deploy.engine import Check, DeployError, Graph, LocalStore, StateStore, Trait, Verdict
+from headgate.deploy.settings import Environment, configuration_checks
 
 _REQUIRES: Mapping[str, tuple[str, ...]] = {
     "postgres": (),
@@ -73,6 +73,15 @@ class ComposeTarget:
                 *made,
             ]
         )
+
+    def validate(self) -> list[Check]:
+        """Check the gateway's configuration and what is rendered, with nothing but files."""
+        environment = self._environment
+        rendered = render(environment)
+        return [
+            *configuration_checks(environment.configuration, of_litellm=environment.runs_litellm),
+            Check("files", Verdict.PASSED, f"{len(rendered)} files can be written"),
+        ]
 
     def render(self, directory: Path) -> list[str]:
         """Write every file but the secrets to a directory; return their paths. Raises `DeployError`."""

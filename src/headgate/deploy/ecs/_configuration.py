@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from headgate.config.documents import Findings, Node, plain, read_with_includes, reference
+from headgate.config.documents import Findings, plain, read_with_includes, variables_of
 from headgate.core.errors import ConfigurationError
 from headgate.deploy.ecs._bucket import content_name
 
@@ -46,7 +46,7 @@ def read_configuration(path: Path, environ: Mapping[str, str] | None = None) -> 
         content=content,
         key=content_name(FOLDER, content, ".yaml"),
         models=tuple(_models(document)),
-        variables=frozenset(_variables(root)),
+        variables=frozenset(variables_of(root)),
     )
 
 
@@ -56,14 +56,3 @@ def _models(document: Mapping[str, Any]) -> Iterator[str]:
         model = parameters.get("model") if isinstance(parameters, dict) else None
         if isinstance(model, str):
             yield model
-
-
-def _variables(node: Node) -> Iterator[str]:
-    if isinstance(node.value, dict):
-        for item in node.value.values():
-            yield from _variables(item)
-    elif isinstance(node.value, list):
-        for item in node.value:
-            yield from _variables(item)
-    elif isinstance(node.value, str) and (name := reference(node.value)):
-        yield name

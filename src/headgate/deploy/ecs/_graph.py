@@ -54,6 +54,27 @@ def imports(spec: StackSpec) -> frozenset[str]:
     return frozenset(_text(value, spec) for value in found)
 
 
+def container_variables(spec: StackSpec, container: str) -> frozenset[str]:
+    """Return the environment variables that a container of a stack's task definitions is given."""
+    holds = conditions(spec)
+    found: set[str] = set()
+    for resource in resources(spec).values():
+        for one in resource.get("Properties", {}).get("ContainerDefinitions", ()):
+            if one["Name"] == container:
+                found |= {member["Name"] for part in ("Environment", "Secrets") for member in _chosen(one[part], holds)}
+    return frozenset(found)
+
+
+def _chosen(items: Sequence[Any], holds: Mapping[str, bool]) -> Iterator[Mapping[str, Any]]:
+    """Yield the items of a list that conditions leave in it."""
+    for item in items:
+        if "Fn::If" in item:
+            condition, then, otherwise = item["Fn::If"]
+            item = then if holds[condition] else otherwise
+        if item.get("Ref") != "AWS::NoValue":
+            yield item
+
+
 def problems(specs: Sequence[StackSpec]) -> list[str]:
     """Return what would fail if the stacks were created in this order, as sentences; empty when nothing would."""
     found: list[str] = []

@@ -5,14 +5,25 @@ from pathlib import Path
 from typing import Any
 
 from headgate.deploy.ecs._account import Account
-from headgate.deploy.ecs._graph import exports, imports
+from headgate.deploy.ecs._graph import container_variables, exports, imports, problems
 from headgate.deploy.ecs._hooks import hooks_of
 from headgate.deploy.ecs._render import render
 from headgate.deploy.ecs._stack_component import Hooks, StackComponent
 from headgate.deploy.ecs._stacks import StackSpec
 from headgate.deploy.ecs._world import World
-from headgate.deploy.engine import Action, Change, Component, DeployError, Graph, State, StateStore, Trait
-from headgate.deploy.settings import Environment
+from headgate.deploy.engine import (
+    Action,
+    Change,
+    Check,
+    Component,
+    DeployError,
+    Graph,
+    State,
+    StateStore,
+    Trait,
+    Verdict,
+)
+from headgate.deploy.settings import Environment, configuration_checks
 
 FOUNDATION = "bootstrap"
 _CRITICAL = frozenset({"security", "network", "database", "gateway"})
@@ -55,6 +66,17 @@ class EcsTarget:
     def graph(self, *, delete_data: bool = False) -> Graph:
         """Return the components: a stack each, and what stands between them. Raises `DeployError`."""
         return Graph([self.foundation, *self._stacks()])
+
+    def validate(self) -> list[Check]:
+        """Check the gateway's configuration and the stacks, with nothing but files."""
+        specs = self._world.specs()
+        given = container_variables(specs["gateway"], "proxy")
+        found = problems(list(specs.values()))
+        verdict = Verdict.FAILED if found else Verdict.PASSED
+        return [
+            *configuration_checks(self._environment.configuration, given, of_litellm=self._environment.runs_litellm),
+            Check("templates", verdict, " ".join(found) or f"{len(specs)} stacks fit together"),
+        ]
 
     def render(self, directory: Path) -> list[str]:
         """Write templates, parameters and commands to a directory; return their paths in it. Raises `DeployError`."""

@@ -78,6 +78,10 @@ class Target(Protocol):
         """Return the components; with `delete_data` taking one down takes what it holds along."""
         ...
 
+    def validate(self) -> Sequence[Check]:
+        """Check what the deployment file leads to, with nothing but files."""
+        ...
+
     def render(self, directory: Path) -> Sequence[str]:
         """Write every artefact to a directory; return their paths in it. Raises `DeployError`."""
         ...

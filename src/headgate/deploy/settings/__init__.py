@@ -6,6 +6,7 @@ from headgate.deploy.settings._environment import Environment
 from headgate.deploy.settings._example import default_file
 from headgate.deploy.settings._load import FILE_NAME, DeploySettings, load_settings
 from headgate.deploy.settings._presets import PRESETS
+from headgate.deploy.settings._validation import configuration_checks
 
 __all__ = [
     "FILE_NAME",
@@ -13,6 +14,7 @@ __all__ = [
     "ConnectionBudget",
     "DeploySettings",
     "Environment",
+    "configuration_checks",
     "connection_budget",
     "default_file",
     "forget",
