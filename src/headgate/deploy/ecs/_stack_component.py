@@ -84,22 +84,30 @@ class StackComponent:
             return Change(Action.CREATE, (f"{len(planned.changes)} resources",), _opened(planned))
         with explained(self._stack):
             runner = self.world.runner()
-            found = runner.state(self._stack)
+            found = runner.state(self._stack) or ""
+            if (change := self._way_out(found)) is not None:
+                return change
             planned = runner.plan(spec)
-        if found in NEVER_FINISHED:
-            self._accepted = True
-            why = f"it is in {found} and can only be deleted and created again"
-            return Change(Action.REPLACE, (why,), _opened(planned), (Risk(self.name, Operation.DESTROY, why),))
-        if found == "UPDATE_ROLLBACK_FAILED":
-            self._accepted = True
-            why = "the way back of the last update is continued, then this update is tried"
-            return Change(Action.UPDATE, (why,), _opened(planned), (Risk(self.name, Operation.CHANGE, why),))
         if planned.changes:
             action = Action.REPLACE if _losses(planned) else Action.UPDATE
             return Change(action, tuple(_told(planned)), _opened(planned), tuple(self._risks(planned)))
         if state.health is Health.HEALTHY:
             return Change(Action.SKIP, ("nothing differs",))
         return Change(Action.UPDATE, (state.reason,))
+
+    def _way_out(self, found: str) -> Change | None:
+        """Say what leads out of a state in which CloudFormation compares nothing; None for any other state."""
+        if found in NEVER_FINISHED:
+            self._accepted = True
+            why = f"it is in {found} and can only be deleted and created again"
+            return Change(Action.REPLACE, (why,), (), (Risk(self.name, Operation.DESTROY, why),))
+        if found == "UPDATE_ROLLBACK_FAILED":
+            self._accepted = True
+            why = "the way back of the last update is continued, then this update is tried"
+            return Change(Action.UPDATE, (why,), (), (Risk(self.name, Operation.CHANGE, why),))
+        if found.endswith("_IN_PROGRESS"):
+            return Change(Action.UPDATE, (f"{found}: what somebody began is waited for, then it is compared",))
+        return None
 
     def plan_destroy(self, state: State) -> Change:
         """Say that the stack goes, and what stays."""
