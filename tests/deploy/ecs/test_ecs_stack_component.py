@@ -36,7 +36,7 @@ def _image() -> str:
 
 
 def component(client: FakeCloudFormation, hooks: Hooks | None = None) -> StackComponent:
-    world = World(environment("dev"), cast(Account, _Account(client)), _image)
+    world = World(environment("dev"), cast("Account", _Account(client)), _image)
     return StackComponent(world, "network", hooks=hooks or Hooks())
 
 
