@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from headgate.deploy.ecs import Account, Caller, CredentialsError, explained
+from headgate.deploy.ecs import Account, Caller, CredentialsError, WrongAccountError, explained
 from headgate.deploy.engine import DeployError
 from tests.deploy.ecs.environments import ACCOUNT
 
@@ -18,7 +18,7 @@ def test_clients_are_made_once(account: Account) -> None:
 
 def test_credentials_of_another_account_change_nothing(empty_world: str) -> None:
     other = Account("us-east-1", expected="210987654321")
-    with pytest.raises(CredentialsError, match=f"are of account {ACCOUNT}, but .* belongs to 210987654321"):
+    with pytest.raises(WrongAccountError, match=f"are of account {ACCOUNT}, but .* belongs to 210987654321"):
         other.client("s3")
 
 

@@ -5,7 +5,13 @@ from headgate.deploy.ecs._bedrock import bedrock_model_arns
 from headgate.deploy.ecs._calls import Caller
 from headgate.deploy.ecs._changes import Change, Plan, creation
 from headgate.deploy.ecs._environment import Environment, Inputs
-from headgate.deploy.ecs._errors import ConfirmationNeededError, CredentialsError, Failure, StackError
+from headgate.deploy.ecs._errors import (
+    ConfirmationNeededError,
+    CredentialsError,
+    Failure,
+    StackError,
+    WrongAccountError,
+)
 from headgate.deploy.ecs._graph import exports, imports, problems, resources
 from headgate.deploy.ecs._reader import Event
 from headgate.deploy.ecs._render import render
@@ -36,6 +42,7 @@ __all__ = [
     "StackRunner",
     "StackSpec",
     "StoppedTask",
+    "WrongAccountError",
     "bedrock_model_arns",
     "creation",
     "explained",

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.deploy.ecs._calls import Caller, error_code, error_message
-from headgate.deploy.ecs._errors import CredentialsError
+from headgate.deploy.ecs._errors import CredentialsError, WrongAccountError
 from headgate.deploy.engine import DeployError
 from headgate.deploy.rotation import aws_client
 
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
+"""Codes with which services refuse what the credentials may not do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Account:
         return self._made(service)
 
     def identity(self) -> Identity:
-        """Return who is signed in. Raises `CredentialsError` when nobody is, or somebody of another account."""
+        """Return who is signed in. Raises `CredentialsError`, for another account `WrongAccountError`."""
         if self._refusal is not None:
             raise self._refusal
         if self._identity is None:
@@ -63,7 +64,7 @@ class Account:
             answer = self.call(self._made("sts").get_caller_identity)
         found = Identity(answer["Account"], answer["Arn"])
         if self.expected is not None and found.account != self.expected:
-            raise CredentialsError(
+            raise WrongAccountError(
                 f"The AWS credentials are of account {found.account}, but this environment belongs to"
                 f" {self.expected}. Nothing was changed."
             )
@@ -86,7 +87,7 @@ def explained(subject: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code, message = error_code(error), error_message(error)
-        if code in _DENIED:
+        if code in DENIED:
             raise DeployError(f"{subject}: these credentials may not do this. {message}") from error
         raise DeployError(f"{subject}: {message or code}") from error
     except (NoCredentialsError, PartialCredentialsError) as error:

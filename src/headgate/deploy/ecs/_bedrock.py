@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-_GEOGRAPHIES = ("us", "us-gov", "eu", "apac", "jp", "au", "ca", "global")
+GEOGRAPHIES = ("us", "us-gov", "eu", "apac", "jp", "au", "ca", "global")
 """Prefixes of cross-region inference profiles:
 https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html"""
 
@@ -24,7 +24,7 @@ def bedrock_model_arns(models: Iterable[str], region: str, account: str) -> tupl
         # Routes such as `converse/` or a region may stand before the model.
         model = rest.rpartition("/")[2]
         geography, _, base = model.partition(".")
-        if geography in _GEOGRAPHIES:
+        if geography in GEOGRAPHIES:
             arns.add(f"arn:aws:bedrock:{region}:{account}:inference-profile/{model}")
             arns.add(f"arn:aws:bedrock:*::foundation-model/{base}")
         else:

@@ -42,3 +42,7 @@ class ConfirmationNeededError(StackError):
 
 class CredentialsError(StackError):
     """AWS does not accept the credentials, or no longer."""
+
+
+class WrongAccountError(CredentialsError):
+    """The credentials are of another account than the environment's."""
