@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cfnlint.api import lint_file
 
 from headgate.deploy import ecs
 from headgate.deploy.ecs import TEMPLATES, parse_template, template_text
+from headgate.deploy.ecs._templates import loader_on
 from headgate.deploy.rotation import PASSWORD_LENGTH, Kind
 from headgate.deploy.secrets import CATALOGUE
 
@@ -71,6 +73,12 @@ def test_cloudformation_takes_the_text_itself(name: str) -> None:
     # More has to come from a bucket; aliases are refused.
     assert len(template_text(name).encode()) <= 51_200
     assert re.search(r"[:\s-] [&*][A-Za-z]", template_text(name)) is None
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_both_parsers_of_yaml_read_the_same(name: str) -> None:
+    text = template_text(name)
+    assert yaml.load(text, Loader=loader_on(yaml.SafeLoader)) == PARSED[name]  # noqa: S506 - a SafeLoader
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
