@@ -31,6 +31,8 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.secretsmanager.utils import random_password
 from moto.servicediscovery.models import servicediscovery_backends
 
+from tests.doubles.moto_properties import completed
+
 WITHOUT_BACKEND = frozenset(
     {
         "AWS::Budgets::Budget",
@@ -442,5 +444,6 @@ def installed() -> Iterator[None]:
         patch.object(DBInstance, "has_cfn_attr", classmethod(lambda cls, attr: True)),
         # It takes windows that touch for windows that overlap.
         patch("moto.rds.models.valid_preferred_maintenance_window", return_value=None),
+        completed(),
     ):
         yield
