@@ -27,6 +27,8 @@ VALID = [
     b"POST /data HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab",
     b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 300\r\n\r\n" + b"b" * 300,
     b"POST /data HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+    b"POST /data HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n\r\nhello",
+    b"PUT /x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     b"GET /asgi?x=1 HTTP/1.1\r\nHost: x\r\n\r\n",
     b"PUT /asgi HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody",
 ]

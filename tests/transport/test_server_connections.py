@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from headgate.transport.exchange import Exchange
-from headgate.transport.server import OVERHEAD_LIMIT, PIPELINE_LIMIT, ServerProtocol
+from headgate.transport.server import HEAD_LIMIT, OVERHEAD_LIMIT, PIPELINE_LIMIT, ServerProtocol
 from tests.support import read_response, run
 from tests.transport.serving import QUICK, ask, post, serving
 
@@ -134,11 +134,86 @@ def test_an_upgrade_is_ignored_and_the_request_answered(method: bytes) -> None:
     assert body == (b"" if method == b"POST" else b"asgi")
 
 
-@pytest.mark.parametrize("framing", [b"Content-Length: 5\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\n"])
-def test_an_upgrade_with_a_body_is_refused_because_the_body_would_be_lost(framing: bytes) -> None:
-    status, fields, body = ask(b"POST /data HTTP/1.1\r\nHost: x\r\n%b%b" % (UPGRADE, framing))
-    assert (status, fields["connection"]) == (400, "close")
-    assert b"Upgrade" in body
+LENGTH = b"Content-Length: 5\r\n\r\nhello"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("step", [1, 7, 1_000], ids=["in-single-bytes", "in-pieces", "at-once"])
+@pytest.mark.parametrize("framing", [LENGTH, CHUNKED], ids=["length", "chunked"])
+@pytest.mark.parametrize("path", [b"/data", b"/other"], ids=["data-plane", "control-plane"])
+def test_an_upgrade_with_a_body_is_ignored_and_the_body_read(path: bytes, framing: bytes, step: int) -> None:
+    served: list[tuple[list[bytes], bytes]] = []
+
+    async def keep(exchange: Exchange) -> None:
+        served.append(([name for name, _ in exchange.headers], exchange.body))
+        exchange.respond(200, b"", exchange.body)
+
+    async def main() -> None:
+        async with serving(keep) as gateway:
+            reader, writer = await gateway.connect()
+            data = b"POST %b HTTP/1.1\r\nHost: x\r\n%bX-Own: y\r\n%b" % (path, UPGRADE, framing)
+            # What a client that did not wait sends in the other protocol, made to look like a request.
+            data += post(b"smuggled")
+            for start in range(0, len(data), step):
+                writer.write(data[start : start + step])
+            status, fields, body = await read_response(reader)
+            assert (status, fields["connection"]) == (200, "close")
+            assert body == (b"hello" if path == b"/data" else b"asgi")
+            assert await reader.read() == b""
+            writer.close()
+
+    run(main())
+    fields = [b"host", b"x-own", framing.partition(b":")[0].lower(), b"connection"]
+    assert served == ([(fields, b"hello")] if path == b"/data" else [])
+
+
+def test_an_upgrade_behind_another_request_is_answered_in_its_turn() -> None:
+    async def main() -> None:
+        async with serving() as served:
+            reader, writer = await served.connect()
+            asking = b"POST /data HTTP/1.1\r\nHost: x\r\n%b%b" % (UPGRADE, LENGTH)
+            writer.write(post(b"first") + asking + post(b"smuggled"))
+            assert (await read_response(reader))[2] == b"first"
+            assert (await read_response(reader))[2] == b"hello"
+            assert await reader.read() == b""
+            writer.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("size", [HEAD_LIMIT - 400, 2 * HEAD_LIMIT])
+def test_an_upgrade_with_a_large_body_right_behind_its_header(size: int) -> None:
+    head = b"POST /data HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n" % (UPGRADE, size)
+    assert ask(head + b"x" * size)[2] == b"x" * size
+
+
+def test_an_upgrade_behind_a_large_body() -> None:
+    async def main() -> None:
+        async with serving() as served:
+            reader, writer = await served.connect()
+            body = b"x" * (HEAD_LIMIT + 5)
+            writer.write(post(body) + b"POST /data HTTP/1.1\r\nHost: x\r\n%b%b" % (UPGRADE, LENGTH))
+            assert (await read_response(reader))[2] == body
+            assert (await read_response(reader))[2] == b"hello"
+            writer.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n" + LENGTH, 400),
+        (b"POST /data HTTP/1.1\r\nHost: x\r\n" + UPGRADE + b"Content-Length: 5\r\n" + CHUNKED, 400),
+        (b"POST /data HTTP/1.1\r\nHost: x\r\n" + UPGRADE + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"POST /data HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer bad\r\n" + UPGRADE + LENGTH, 401),
+        (b"POST /data HTTP/1.1\r\nHost: x\r\n" + UPGRADE + b"Content-Length: 9\r\n\r\nhalf", 408),
+    ],
+    ids=["connect", "two-framings", "bad-chunk", "bad-key", "half-a-body"],
+)
+def test_an_upgrade_is_no_way_around_the_rules(request_bytes: bytes, status: int) -> None:
+    answered, fields, _ = ask(request_bytes, deadlines=QUICK)
+    assert (answered, fields["connection"]) == (status, "close")
 
 
 def test_an_upgrade_without_a_host_is_refused() -> None:

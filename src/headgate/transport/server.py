@@ -19,6 +19,7 @@ from headgate.core.clock import monotonic
 from headgate.transport.direct import DirectExchange
 from headgate.transport.exchange import DataPlane, Refusal, too_large
 from headgate.transport.outbox import Channel, outbox_of
+from headgate.transport.upgrade import without_upgrade
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request line and its header fields, at most."""
@@ -90,6 +91,8 @@ class ServerProtocol(HttpToolsProtocol):
         self._overhead = 0
         self._half_head = False
         self._ignoring = False
+        self._plain_head = b""
+        """The head of a request that asks for another protocol and has a body, as it would be if it did not ask."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the transport."""
@@ -118,8 +121,8 @@ class ServerProtocol(HttpToolsProtocol):
                 self.parser.feed_data(data)
                 if self._overhead > OVERHEAD_LIMIT:
                     self._reject(431, "The request's header or trailer is too large.")
-        except httptools.HttpParserUpgrade:
-            self._ignore_upgrade()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._reject(400, "Invalid HTTP request received.")
         after = self.state
@@ -133,10 +136,27 @@ class ServerProtocol(HttpToolsProtocol):
         if self.state <= HEAD:
             self._reject(431, "The request header is too large.")
         elif self.state != LINGER and self.parser is not None:
-            self.parser.feed_data(data[room:])
+            try:
+                self.parser.feed_data(data[room:])
+            except httptools.HttpParserUpgrade as upgrade:
+                raise httptools.HttpParserUpgrade(room + upgrade.args[0]) from None
 
-    def _ignore_upgrade(self) -> None:
-        """Answer in this protocol, as RFC 9110, section 7.8 allows; what follows the request may be another one."""
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Answer in this protocol, as RFC 9110, section 7.8 allows; what follows the request may be another one.
+
+        `rest` begins with the request's body, if it has one: the parser has stopped before it.
+        """
+        if self._plain_head:
+            head, self._plain_head = self._plain_head, b""
+            self._ignoring = False
+            # As strict as it comes, unlike uvicorn's: nothing follows the last request of a connection.
+            self.parser = httptools.HttpRequestParser(self)
+            try:
+                self.parser.feed_data(head)
+                self.parser.feed_data(rest)
+            except httptools.HttpParserError:
+                self._reject(400, "Invalid HTTP request received.")
+            return
         if self._ignoring:
             return
         self._ignoring = True
@@ -192,8 +212,7 @@ class ServerProtocol(HttpToolsProtocol):
             self._reject(400, "A request needs exactly one Host header field.")
             return
         if self.parser.should_upgrade() and self._has_body():
-            # The parser takes the body for the other protocol's first bytes.
-            self._reject(400, "This server does not switch protocols; send the request without an Upgrade field.")
+            self._begin_without_upgrade()
             return
         if len(self.pipeline) >= PIPELINE_LIMIT:
             self._ignoring = True
@@ -211,6 +230,16 @@ class ServerProtocol(HttpToolsProtocol):
         self.url, self.headers, self.expect_100_continue = url, headers, expects
         self.scope["headers"] = headers
         super().on_headers_complete()
+
+    def _begin_without_upgrade(self) -> None:
+        """Have the request parsed again: the parser takes its body for the other protocol's first bytes."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._reject(400, "This server is no proxy.")
+            return
+        # Until the parser says where the body begins.
+        self._ignoring = True
+        self._plain_head = without_upgrade(method, self.url, self.parser.get_http_version(), self.headers)
 
     def _has_body(self) -> bool:
         return self._length > 0 or any(name == b"transfer-encoding" for name, _ in self.headers)
