@@ -24,6 +24,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import moto.awslambda.models
 import moto.ecs.models
+import moto.elbv2.models
 import moto.rds.models
 import psycopg
 from moto.secretsmanager.models import secretsmanager_backends
@@ -145,6 +146,9 @@ class LivingCloud:
         self._prepare(containers["prepare"], folder)
         environment = self._environment(containers["proxy"])
         self.tasks[service.name] = _started(containers["proxy"], environment, folder)
+        # moto's CloudFormation does not hand a service's load balancers on.
+        for group in moto.elbv2.models.elbv2_backends[ACCOUNT][REGION].target_groups.values():
+            group.register([{"Id": "10.0.11.10", "Port": group.port}])
 
     def stop_task(self, service: str) -> None:
         """End the task of a service."""

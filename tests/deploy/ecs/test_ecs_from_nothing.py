@@ -15,6 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from headgate.cli import app
+from headgate.deploy.ecs import EcsTarget
+from headgate.deploy.engine import Verdict
+from headgate.deploy.settings import load_settings
 from tests.doubles.living_cloud import LivingCloud, living_cloud
 from tests.doubles.postgres import Postgres, postgres
 
@@ -102,6 +105,9 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     assert cloud.log_in(task.environment["DATABASE_URL"]) == "headgate_owner"
     with urllib.request.urlopen(f"http://127.0.0.1:{task.port}/health/readiness", timeout=10) as answer:
         assert answer.status == 200
+
+    checks = EcsTarget(load_settings(Path("headgate.deploy.yaml")).environment("dev")).verify()
+    assert [one.name for one in checks if one.verdict is not Verdict.PASSED] == ["encryption"]
 
     # The same again does nothing; another configuration rolls the one service that reads it.
     assert set(_outcomes(_data("deploy", "up", *_OPEN)).values()) == {"skipped"}

@@ -9,6 +9,8 @@ from headgate.deploy.ecs._service import Service
 from headgate.deploy.ecs._stack_component import Hooks
 from headgate.deploy.ecs._world import World
 from headgate.deploy.engine import DeployError, Health, Progress, State
+from headgate.deploy.rotation import KEY_PREFIX, MasterKey
+from headgate.deploy.secrets import explained as secret_explained
 from headgate.deploy.secrets import find, prepare_rotation, rotate
 
 LOGIN_SECONDS = 900.0
@@ -25,8 +27,25 @@ def hooks_of(world: World, clock: Callable[[], float] = time.monotonic) -> dict[
         "database": Hooks(
             prepare=database.prepare, complete=database.complete, health=database.health, release=database.release
         ),
+        "security": Hooks(complete=_Security(world, clock).complete),
         "gateway": Hooks(prepare=gateway.prepare, complete=gateway.complete, health=gateway.health),
     }
+
+
+class _Security:
+    """CloudFormation generates the master key without the prefix that clients know keys by."""
+
+    def __init__(self, world: World, clock: Callable[[], float]) -> None:
+        self._world = world
+        self._service = Service(world.account, world.prefix, GATEWAY_SERVICE, clock)
+
+    def complete(self, progress: Progress) -> None:
+        entry, vault = find("master-key"), self._world.vault
+        with secret_explained(vault.name(entry)):
+            key = MasterKey.from_value(vault.value(entry) or {})
+        if not key.current.startswith(KEY_PREFIX) and self._service.state() is None:
+            progress("giving the master key its prefix, before anybody uses it")
+            vault.put(entry, MasterKey(KEY_PREFIX + key.current).to_value())
 
 
 class _Database:

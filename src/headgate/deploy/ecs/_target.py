@@ -1,6 +1,6 @@
 """ECS Fargate as a target of the deployer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from headgate.deploy.ecs._hooks import hooks_of
 from headgate.deploy.ecs._render import render
 from headgate.deploy.ecs._stack_component import Hooks, StackComponent
 from headgate.deploy.ecs._stacks import StackSpec
+from headgate.deploy.ecs._verify import verify
 from headgate.deploy.ecs._world import World
 from headgate.deploy.engine import (
     Action,
@@ -24,6 +25,7 @@ from headgate.deploy.engine import (
     Verdict,
 )
 from headgate.deploy.settings import Environment, configuration_checks
+from headgate.deploy.verification import Internet, Web
 
 FOUNDATION = "bootstrap"
 _CRITICAL = frozenset({"security", "network", "database", "gateway"})
@@ -48,8 +50,9 @@ class Foundation(StackComponent):
 class EcsTarget:
     """An environment on ECS Fargate."""
 
-    def __init__(self, environment: Environment, account: Account | None = None) -> None:
+    def __init__(self, environment: Environment, account: Account | None = None, web: Web | None = None) -> None:
         self._environment = environment
+        self._web = web or Internet()
         self._account = account or Account(environment.region, environment.account)
         self._world = World(environment, self._account, self._image)
 
@@ -93,6 +96,10 @@ class EcsTarget:
     def logs(self, component: str, lines: int) -> str:
         """Return the last lines that a component wrote. Raises `DeployError`."""
         raise NotImplementedError
+
+    def verify(self) -> Sequence[Check]:
+        """Look at the deployment from the outside, and at what stands behind. Raises `ConfigurationError`."""
+        return verify(self._world.environment, self._account, self._world.outputs(), self._web)
 
     def _stacks(self) -> list[Component]:
         """Return the stacks, each requiring those whose exports it imports."""
