@@ -52,6 +52,8 @@ for name in re.findall(r"path: (secrets/[a-z-]+[.]env)", text):
         end(error="env file " + name + " not found", code=1)
 service = r'^  ([a-z0-9-]+):\\n(?:    .*\\n|\\n)*?    labels: .headgate.digest: "([0-9a-f]+)"'
 known = dict(re.findall(service, text, re.M))
+blocks = dict(re.findall(r"^  ([a-z0-9-]+):\\n((?:    .*\\n|\\n)*)", text, re.M))
+published = r'"([0-9.]+):([0-9]+):([0-9]+)"'
 named = [word for word in arguments if word in known]
 if "up" in arguments:
     for name in named:
@@ -59,6 +61,10 @@ if "up" in arguments:
         containers[name] = {{
             "Service": name, "State": "exited" if bad else "running", "Health": "" if bad else "healthy",
             "ExitCode": 1 if bad else 0, "Labels": "x=" + name + ",headgate.digest=" + known[name],
+            "Publishers": [
+                {{"URL": address, "TargetPort": int(inner), "PublishedPort": int(port), "Protocol": "tcp"}}
+                for address, port, inner in re.findall(published, blocks[name])
+            ],
         }}
     volumes = re.search(r"^volumes:\\n((?:  .*\\n)*)", text, re.M).group(1)
     for volume in re.findall(r"^  ([a-z0-9-]+):", volumes, re.M):

@@ -209,7 +209,7 @@ class Services:
         found = self._containers()
         if not found:
             return State(Health.ABSENT, "no container")
-        wrong = [_wrong(found.get(service), service) for service in self.services]
+        wrong = [container_problem(found.get(service), service) for service in self.services]
         if problems := [problem for problem in wrong if problem]:
             return State(Health.UNHEALTHY, "; ".join(problems))
         return State(Health.HEALTHY, f"{len(self.services)} running")
@@ -299,7 +299,8 @@ def write_files(directory: Path, wanted: Mapping[str, str], mode: int | None = N
         raise DeployError(f"{directory} can not be written: {error.strerror or 'unknown error'}.") from error
 
 
-def _wrong(container: Container | None, service: str) -> str | None:
+def container_problem(container: Container | None, service: str) -> str | None:
+    """Say what is wrong with a service's container; None when it runs and is healthy."""
     if container is None:
         return f"{service} has no container"
     if container.state != "running":

@@ -26,13 +26,17 @@ _NO_COMPOSE = ("unknown flag", "unknown command: docker compose", "is not a dock
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container as `docker compose ps` tells. `health` is empty where the image has no check."""
+    """A container as `docker compose ps` tells. `health` is empty where the image has no check.
+
+    `published` are the addresses of this machine that lead to it, such as `127.0.0.1:4000`.
+    """
 
     service: str
     state: str
     health: str
     exit_code: int
     digest: str
+    published: frozenset[str] = frozenset()
 
 
 class Docker:
@@ -153,4 +157,9 @@ def _container(row: Mapping[str, Any]) -> Container:
         health=str(row.get("Health", "")),
         exit_code=int(row.get("ExitCode", 0)),
         digest=labels.get("headgate.digest", ""),
+        published=frozenset(
+            f"{one.get('URL')}:{one['PublishedPort']}"
+            for one in row.get("Publishers") or ()
+            if one.get("PublishedPort")
+        ),
     )

@@ -108,6 +108,12 @@ class SecretFiles:
         except OSError as error:
             raise DeployError(f"{self.directory} can not be deleted: {error.strerror or 'unknown error'}.") from error
 
+    def master_key(self) -> str:
+        """Return the gateways' master key. Raises `DeployError` when there is none."""
+        if value := self._read("master_key"):
+            return value
+        raise DeployError(f"{self.directory / 'master_key'} holds nothing: `headgate deploy up` makes what is missing.")
+
     def values(self) -> Iterator[str]:
         """Yield every secret value there is, for hiding it."""
         for name in (*(secret.file for secret in SECRETS), KEY_OF_OPEN_WEBUI):
