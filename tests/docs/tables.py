@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from headgate.config import GeneralSettings, RouterSettings, ServerSettings
-from headgate.gateway import _probes, _upstreams
+from headgate.gateway import _credentials, _probes
 from headgate.providers._registry import PROVIDERS
 from headgate.transport import client, connection, dialer, fetch, response, server
 from tests.docs.pages import ROOT
@@ -80,7 +80,7 @@ def _upstream_deadlines() -> list[list[str]]:
         ["idle connection", _seconds(settings.keep_alive), "closed"],
         ["resolved addresses", _seconds(dialer.REMEMBER_SECONDS), "asked for again"],
         ["probe of `/health`", _seconds(_probes.PROBE_SECONDS), "unhealthy"],
-        ["look at credentials that expire", f"every {_seconds(_upstreams.CREDENTIALS_CHECK_SECONDS)}", "-"],
+        ["look at credentials that expire", f"every {_seconds(_credentials.CHECK_SECONDS)}", "-"],
     ]
 
 

@@ -1,11 +1,13 @@
-"""Credentials that are refreshed in the background: what is wrong with one is of no consequence for another."""
+"""Credentials are fetched once for all who wait; what is wrong with one is of no consequence for another."""
 
+import asyncio
 import logging
+import threading
 
 import pytest
 
 from headgate.core.errors import Category, UpstreamError
-from headgate.gateway._upstreams import refresh_credentials
+from headgate.gateway._credentials import Refresher
 from tests.support import run
 
 
@@ -25,20 +27,91 @@ class Kept:
             raise self._error
 
 
+class Held(Kept):
+    """Credentials that come when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def refresh(self) -> None:
+        self.asked.set()
+        assert self.go_on.wait(10)
+        super().refresh()
+
+
+def refusal() -> UpstreamError:
+    return UpstreamError("No role.", category=Category.AUTHENTICATION, status=401)
+
+
 def test_only_what_is_due_is_refreshed() -> None:
     due, fresh = Kept(), Kept(due=False)
-    run(refresh_credentials([due, fresh]))
+
+    async def main() -> None:
+        await Refresher().refresh_due([due, fresh])
+
+    run(main())
     assert (due.refreshed, fresh.refreshed) == (1, 0)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [UpstreamError("No role.", category=Category.AUTHENTICATION, status=401), TypeError("a bug in a library")],
-    ids=["expected", "unexpected"],
-)
+@pytest.mark.parametrize("error", [refusal(), TypeError("a bug in a library")], ids=["expected", "unexpected"])
 def test_a_failure_is_logged_and_the_others_follow(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     second = Kept()
+
+    async def main() -> None:
+        await Refresher().refresh_due([Kept(error=error), second])
+
     with caplog.at_level(logging.WARNING, "headgate.gateway"):
-        run(refresh_credentials([Kept(error=error), second]))
+        run(main())
     assert second.refreshed == 1
     assert "credentials could not be refreshed" in caplog.text
+
+
+def test_all_who_wait_get_what_was_fetched_once() -> None:
+    async def main() -> None:
+        refresher, held = Refresher(), Held()
+        waiting = [asyncio.create_task(refresher.refresh(held)) for _ in range(50)]
+        await asyncio.to_thread(held.asked.wait)
+        held.go_on.set()
+        await asyncio.gather(*waiting)
+        assert held.refreshed == 1
+        await refresher.refresh(held)
+        assert held.refreshed == 2
+
+    run(main())
+
+
+def test_who_stops_waiting_does_not_stop_the_others() -> None:
+    async def main() -> None:
+        refresher, held = Refresher(), Held()
+        first, second = (asyncio.create_task(refresher.refresh(held)) for _ in range(2))
+        await asyncio.to_thread(held.asked.wait)
+        first.cancel()
+        held.go_on.set()
+        await second
+        assert first.cancelled()
+
+    run(main())
+
+
+def test_all_who_wait_hear_of_a_failure() -> None:
+    async def main() -> None:
+        refresher, refused = Refresher(), Kept(error=refusal())
+        outcomes = await asyncio.gather(*[refresher.refresh(refused) for _ in range(3)], return_exceptions=True)
+        assert [str(outcome) for outcome in outcomes] == ["No role."] * 3
+        assert refused.refreshed == 1
+
+    run(main())
+
+
+def test_the_end_ends_every_wait() -> None:
+    async def main() -> None:
+        refresher, held = Refresher(), Held()
+        waiting = asyncio.create_task(refresher.refresh(held))
+        await asyncio.to_thread(held.asked.wait)
+        await refresher.close()
+        held.go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    run(main())

@@ -14,7 +14,7 @@ import yaml
 
 from headgate.config import load_configuration
 from headgate.core.errors import Category, UpstreamError
-from headgate.core.provider import UpstreamRequest
+from headgate.core.provider import Credentials, UpstreamRequest
 from headgate.gateway._demo import DemoUpstream
 from headgate.gateway._probes import JITTER, BackgroundProbes, probe_all
 from headgate.gateway._runtime import Runtime, build_runtime
@@ -47,6 +47,9 @@ class Upstream:
             return await DemoUpstream().send(request, timeouts, whole=whole)
         finally:
             self.under_way -= 1
+
+    async def refresh(self, credentials: Credentials) -> None:
+        credentials.refresh()
 
 
 def runtime_of(directory: Path, models: list[dict[str, Any]], general: dict[str, Any] | None = None) -> Runtime:

@@ -12,11 +12,12 @@ from headgate.core.identifiers import call_id
 from headgate.core.provider import Headers, Operation
 from headgate.dialects import dialect_of
 from headgate.gateway import _headers as header_lines
+from headgate.gateway._credentials import CHECK_SECONDS
 from headgate.gateway._journey import Journey, Services
 from headgate.gateway._probes import BackgroundProbes
 from headgate.gateway._routes import Match, Routes
 from headgate.gateway._runtime import build_runtime
-from headgate.gateway._upstreams import CREDENTIALS_CHECK_SECONDS, Upstreams, refresh_credentials
+from headgate.gateway._upstreams import Upstreams
 from headgate.governance import Principal
 from headgate.telemetry import Counters
 from headgate.transport.exchange import Exchange, Refusal
@@ -110,5 +111,5 @@ class Gateway:
     async def _keep_credentials_fresh(self) -> None:
         while True:
             found = [deployment.provider.provider.credentials for deployment in self.runtime.deployments]
-            await refresh_credentials({id(one): one for one in found if one is not None}.values())
-            await asyncio.sleep(CREDENTIALS_CHECK_SECONDS)
+            await self.upstreams.refresh_due({one for one in found if one is not None})
+            await asyncio.sleep(CHECK_SECONDS)

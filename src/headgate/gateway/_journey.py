@@ -206,7 +206,7 @@ class Journey:
         call, provider = self._request.call, self._provider
         call.wildcard = self._routed.wildcard
         if provider.credentials is not None and not provider.credentials.available:
-            await self._wait_for(asyncio.to_thread(provider.credentials.refresh))
+            await self._wait_for(self._services.upstreams.refresh(provider.credentials))
         wanted = provider.attachments(call)
         if wanted:
             await self._wait_for(self._fetch(wanted))

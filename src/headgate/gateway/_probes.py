@@ -15,7 +15,7 @@ import msgspec
 from headgate.core.clock import Clock
 from headgate.core.errors import Category, GatewayError, NotSupportedError, UpstreamError
 from headgate.core.json import decode_object
-from headgate.core.provider import Call, Operation, Provider, UpstreamRequest
+from headgate.core.provider import Call, Credentials, Operation, Provider, UpstreamRequest
 from headgate.gateway._runtime import Runtime, Target
 from headgate.routing import Deployment
 from headgate.transport.connection import Timeouts
@@ -65,6 +65,9 @@ class Sender(Protocol):
     def send(self, request: UpstreamRequest, timeouts: Timeouts, *, whole: bool) -> Coroutine[Any, Any, Response]:
         """Send a request; return its answer. Raises `UpstreamError`."""
 
+    def refresh(self, credentials: Credentials) -> Coroutine[Any, Any, None]:
+        """Fetch credentials anew. Raises `UpstreamError`."""
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -112,7 +115,7 @@ async def _ask(sender: Sender, provider: Provider, operation: Operation, members
     body = msgspec.json.encode({"model": provider.model, **members})
     call = Call(operation, provider.model, decode_object(body), body)
     if provider.credentials is not None and not provider.credentials.available:
-        await asyncio.to_thread(provider.credentials.refresh)
+        await sender.refresh(provider.credentials)
     response = await sender.send(provider.encode(call), _TIMEOUTS, whole=True)
     answer = await response.read()
     if not 200 <= response.status < 300:

@@ -1,25 +1,18 @@
 """Everything that requests go out to: HTTP upstreams, the built-in model, and files that clients name."""
 
-import asyncio
-import logging
 import socket
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from headgate.config import Configuration
-from headgate.core.errors import GatewayError
 from headgate.core.provider import Attachment, Credentials, UpstreamRequest
+from headgate.gateway._credentials import Refresher
 from headgate.gateway._demo import DemoUpstream
 from headgate.transport.client import Client
 from headgate.transport.connection import Timeouts
 from headgate.transport.dialer import Dialer, Resolver
 from headgate.transport.fetch import Fetcher
 from headgate.transport.response import Notify, Response
-
-log = logging.getLogger("headgate.gateway")
-
-CREDENTIALS_CHECK_SECONDS = 10.0
-"""How often credentials are looked at; they are due minutes before they expire."""
 
 
 class Upstreams:
@@ -30,6 +23,7 @@ class Upstreams:
         verify = configuration.litellm.ssl_verify
         self._client = Client(Dialer(verify=verify, environ=configuration.environ, resolver=Resolver(family=family)))
         self._demo = DemoUpstream()
+        self._refresher = Refresher()
         self._fetcher: Fetcher | None = None
 
     def start(self, request: UpstreamRequest, timeouts: Timeouts, notify: Notify) -> Response | None:
@@ -48,21 +42,17 @@ class Upstreams:
             self._fetcher = Fetcher()
         return await self._fetcher.fetch(url)
 
+    def refresh(self, credentials: Credentials) -> Coroutine[Any, Any, None]:
+        """Fetch credentials anew; see `Refresher.refresh`."""
+        return self._refresher.refresh(credentials)
+
+    def refresh_due(self, credentials: Iterable[Credentials]) -> Coroutine[Any, Any, None]:
+        """Fetch the credentials that are due; see `Refresher.refresh_due`."""
+        return self._refresher.refresh_due(credentials)
+
     async def close(self) -> None:
         """Close every connection."""
+        await self._refresher.close()
         await self._client.close()
         if self._fetcher is not None:
             await self._fetcher.close()
-
-
-async def refresh_credentials(credentials: Iterable[Credentials]) -> None:
-    """Refresh in threads whatever is due. Every failure is logged: the old credentials last until they expire."""
-    for one in credentials:
-        if one.refresh_due:
-            try:
-                await asyncio.to_thread(one.refresh)
-            except GatewayError as error:
-                log.warning("credentials could not be refreshed: %s", error.message)
-            except Exception as error:
-                # What is wrong with one must not keep the others from being refreshed, now or later.
-                log.error("credentials could not be refreshed", exc_info=error)
