@@ -1,6 +1,8 @@
 """The server protocol fed with anything, cut anywhere: it answers or closes, and never fails or waits for ever."""
 
 import asyncio
+from functools import partial
+from typing import Any
 
 import pytest
 import uvicorn
@@ -97,7 +99,7 @@ async def _asgi(scope: object, receive: object, send: object) -> None:
     await send({"type": "http.response.body", "body": b"asgi"})  # type: ignore[operator]
 
 
-PROTOCOL = type("Fuzzed", (ServerProtocol,), {"plane": Plane(), "deadlines": Deadlines()})
+PROTOCOL: Any = partial(ServerProtocol, plane=Plane(), deadlines=Deadlines())
 CONFIG = uvicorn.Config(_asgi, http=PROTOCOL, ws="none", lifespan="off", log_config=None, access_log=False)
 CONFIG.load()
 

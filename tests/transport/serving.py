@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 import uvicorn
 
@@ -68,7 +70,7 @@ async def serving(
     handler: Handler = echo, deadlines: Deadlines | None = None, application: Application = asgi
 ) -> AsyncIterator["Served"]:
     plane = Plane(handler)
-    protocol = type("Bound", (ServerProtocol,), {"plane": plane, "deadlines": deadlines or Deadlines()})
+    protocol: Any = partial(ServerProtocol, plane=plane, deadlines=deadlines or Deadlines())
     config = uvicorn.Config(
         application,
         http=protocol,

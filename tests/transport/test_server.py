@@ -1,6 +1,8 @@
 """The server protocol on raw sockets: framing, limits, deadlines, and the end of a process."""
 
 import asyncio
+from functools import partial
+from typing import Any
 
 import pytest
 import uvicorn
@@ -234,7 +236,7 @@ def test_a_client_that_leaves_before_its_task_has_begun_is_noticed() -> None:
                 exchange.on_disconnect = lambda: left.append(True)
                 super().handle(exchange)
 
-        protocol_type = type("Bound", (ServerProtocol,), {"plane": Leaving(echo)})
+        protocol_type: Any = partial(ServerProtocol, plane=Leaving(echo))
         config = uvicorn.Config(asgi, http=protocol_type, ws="none", lifespan="off", log_config=None)
         config.load()
         loop = asyncio.get_running_loop()

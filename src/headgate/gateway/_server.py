@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -203,10 +204,11 @@ def make_server(gateway: Gateway, settings: ServerSettings, load: Load, lifeline
 
 def server_config(plane: DataPlane, application: ASGIApp, settings: ServerSettings) -> uvicorn.Config:
     """Return what uvicorn needs to serve a data plane through our protocol, and all else through `application`."""
-    deadlines = Deadlines(keep_alive=settings.keepalive_timeout)
+    # uvicorn calls it for each connection, as it would a class.
+    protocol: Any = partial(ServerProtocol, plane=plane, deadlines=Deadlines(keep_alive=settings.keepalive_timeout))
     return uvicorn.Config(
         application,
-        http=type("PlaneProtocol", (ServerProtocol,), {"plane": plane, "deadlines": deadlines}),
+        http=protocol,
         ws="none",
         lifespan="on",
         loop="uvloop",

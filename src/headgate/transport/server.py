@@ -54,10 +54,7 @@ LINGER: Final = 4
 
 
 class ServerProtocol(HttpToolsProtocol):
-    """One client connection. Subclass it with `plane` and `deadlines` set, and give the subclass to uvicorn."""
-
-    plane: DataPlane
-    deadlines = Deadlines()
+    """One client connection. Give uvicorn a `functools.partial` of it with `plane` and `deadlines` set."""
 
     _lines_for: ClassVar[list[tuple[bytes, bytes]]] = []
     _lines: ClassVar[bytes] = b""
@@ -68,8 +65,13 @@ class ServerProtocol(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        plane: DataPlane,
+        deadlines: Deadlines | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.plane = plane
+        self.deadlines = deadlines or Deadlines()
         self.channel: Channel
         """What data-plane answers are written to."""
         self.headers = []
