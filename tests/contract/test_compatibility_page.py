@@ -7,7 +7,7 @@ import pytest
 
 from headgate.core.errors import InvalidRequestError
 from headgate.core.json import decode_object
-from headgate.dialects import _steering
+from headgate.dialects import Steering, _steering
 from headgate.dialects._steering import is_special, take_headers, take_members
 
 PAGE = (Path(__file__).parents[2] / "docs/compatibility.md").read_text()
@@ -39,16 +39,16 @@ def test_a_member_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", TAKEN_OUT)
 def test_a_member_is_taken_out_without_effect(name: str) -> None:
     name = name + "x" if name.endswith("_") else name
-    members, steering = decode_object(b'{"%b": {"any": "thing"}, "seed": 1}' % name.encode()), _steering.Steering()
+    members, steering = decode_object(b'{"%b": {"any": "thing"}, "seed": 1}' % name.encode()), Steering()
     take_members(steering, members, "model")
     assert list(members) == ["seed"]
-    assert steering == _steering.Steering()
+    assert steering == Steering()
 
 
 def test_the_request_headers_count() -> None:
     headers = [name for name in named("request headers", 2) if name.startswith("x-litellm-")]
     for name in headers:
-        steering = _steering.Steering()
+        steering = Steering()
         take_headers(steering, [(name.encode(), b"3")])
-        assert steering != _steering.Steering(), name
+        assert steering != Steering(), name
     assert len(headers) == 4

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.core.errors import InvalidRequestError
-from headgate.core.provider import Attachment
+from headgate.core.provider import Attachment, Call, Provider
 from headgate.gateway._upstreams import Upstreams
 from tests.doubles.gateway import MASTER_KEY
 from tests.doubles.http import Answer, begun
@@ -63,6 +63,19 @@ def test_fetching_credentials_is_not_the_gateway_s_overhead(
     assert own <= total - WAITED_MS
 
 
+class Wanting:
+    """A provider that has a file fetched for each call, and is otherwise the one that it was made of."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._provider, name)
+
+    def attachments(self, call: Call) -> list[str]:
+        return ["https://files.example/cat.png"]
+
+
 def test_fetching_files_is_not_the_gateway_s_overhead(
     serve: Serve, upstream: OpenAIUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,7 +86,7 @@ def test_fetching_files_is_not_the_gateway_s_overhead(
     monkeypatch.setattr(Upstreams, "fetch", fetch)
     gateway = serve([entry("gpt", upstream)])
     (deployment,) = gateway.gateway.runtime.deployments
-    monkeypatch.setattr(deployment.provider.provider, "attachments", lambda call: ["https://files.example/cat.png"])
+    monkeypatch.setattr(deployment.provider, "provider", Wanting(deployment.provider.provider))
     own, total = own_and_total(gateway.chat("gpt"))
     assert own <= total - WAITED_MS
 

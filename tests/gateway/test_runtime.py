@@ -9,7 +9,8 @@ import yaml
 from headgate.config import load_configuration
 from headgate.core.errors import ConfigurationError
 from headgate.core.provider import Operation
-from headgate.gateway._runtime import PRICE_SECONDS, Runtime, build_runtime, supports
+from headgate.gateway._runtime import Runtime, build_runtime
+from headgate.gateway._target import PRICE_SECONDS, supports
 from tests.doubles.anthropic_upstream import API_KEY, anthropic_upstream
 from tests.doubles.openai_upstream import OpenAIUpstream
 from tests.gateway.conftest import Serve

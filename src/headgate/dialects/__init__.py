@@ -1,6 +1,6 @@
 """The client's side of the wire: requests decoded, errors written in the client's own shape. Nothing here does I/O."""
 
-from headgate.dialects._decode import Request, decode
+from headgate.dialects._decode import decode
 from headgate.dialects._dialect import ANTHROPIC, OPENAI, RESPONSES, Dialect, dialect_of
 from headgate.dialects._errors import (
     anthropic_error,
@@ -9,8 +9,8 @@ from headgate.dialects._errors import (
     openai_stream_error,
     responses_stream_error,
 )
+from headgate.dialects._request import Request, Steering
 from headgate.dialects._requirements import FILES
-from headgate.dialects._steering import Steering
 
 __all__ = [
     "ANTHROPIC",

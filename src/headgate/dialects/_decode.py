@@ -6,10 +6,10 @@ from headgate.core.errors import InvalidRequestError
 from headgate.core.json import Members, decode_object, raw
 from headgate.core.multipart import parse_form
 from headgate.core.provider import Call, Headers, Operation
+from headgate.dialects._request import AnthropicMetadata, Request, Steering, StreamOptions
 from headgate.dialects._requirements import FILES, require
 from headgate.dialects._steering import (
     MAX_NAME,
-    Steering,
     is_special,
     label,
     take_headers,
@@ -42,25 +42,9 @@ _STREAMED = frozenset(
 _ANTHROPIC = frozenset({Operation.MESSAGES, Operation.COUNT_TOKENS})
 _ANTHROPIC_HEADERS = frozenset({b"anthropic-version", b"anthropic-beta"})
 
-
-class _StreamOptions(msgspec.Struct):
-    include_usage: bool | None = None
-
-
-class _AnthropicMetadata(msgspec.Struct):
-    user_id: str | None = None
-
-
-class Request(msgspec.Struct):
-    """A decoded request: what goes to a provider, and what the client asks of the gateway."""
-
-    call: Call
-    steering: Steering
-
-
 _text_decoder = msgspec.json.Decoder(str)
-_options_decoder = msgspec.json.Decoder(_StreamOptions)
-_metadata_decoder = msgspec.json.Decoder(_AnthropicMetadata)
+_options_decoder = msgspec.json.Decoder(StreamOptions)
+_metadata_decoder = msgspec.json.Decoder(AnthropicMetadata)
 
 
 def decode(

@@ -13,6 +13,7 @@ import msgspec
 from headgate.core.errors import InvalidRequestError
 from headgate.core.json import Members, raw
 from headgate.core.provider import Headers
+from headgate.dialects._request import Steering
 
 MAX_FALLBACKS = 5
 """Model names in one list of fallbacks; LiteLLM's own `max_fallbacks`."""
@@ -42,24 +43,6 @@ _KEPT = frozenset(
     }
 )
 _KEPT_PREFIXES = ("litellm_", "mock_testing_")
-
-
-class Steering(msgspec.Struct):
-    """What the client asks of the gateway; None where it leaves that to the configuration.
-
-    Lists of fallbacks hold model names. `timeout` and `stream_timeout` are seconds, the latter to the first byte of a
-    stream. `tags` select deployments and mark the request. `user` is the client's label for its own user.
-    """
-
-    tags: tuple[str, ...] = ()
-    fallbacks: tuple[str, ...] | None = None
-    context_window_fallbacks: tuple[str, ...] | None = None
-    content_policy_fallbacks: tuple[str, ...] | None = None
-    disable_fallbacks: bool = False
-    num_retries: int | None = None
-    timeout: float | None = None
-    stream_timeout: float | None = None
-    user: str | None = None
 
 
 def is_special(name: str) -> bool:

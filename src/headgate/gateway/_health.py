@@ -10,7 +10,7 @@ from headgate.core.errors import UpstreamError
 from headgate.gateway._gateway import Gateway
 from headgate.gateway._headers import COMPATIBLE_WITH
 from headgate.gateway._probes import Outcome, is_probed_in_background, probe_all
-from headgate.gateway._runtime import Target
+from headgate.gateway._target import Target
 from headgate.routing import Deployment
 
 

@@ -19,7 +19,8 @@ from headgate.dialects import FILES, Request, decode, dialect_of
 from headgate.gateway import _headers as header_lines
 from headgate.gateway._relay import Relay
 from headgate.gateway._routes import Match
-from headgate.gateway._runtime import Runtime, Target, supports, unsupported
+from headgate.gateway._runtime import Runtime
+from headgate.gateway._target import Target, supports, unsupported
 from headgate.gateway._upstreams import Upstreams
 from headgate.routing import Deployment, Dispatch
 from headgate.telemetry import Counters

@@ -12,7 +12,7 @@ from headgate.core.errors import ModelNotFoundError, NotFoundError
 from headgate.core.money import PICO_PER_DOLLAR
 from headgate.core.provider import Operation
 from headgate.gateway._gateway import Gateway
-from headgate.gateway._runtime import Target
+from headgate.gateway._target import Target
 from headgate.ledger import prices
 from headgate.routing import Deployment
 

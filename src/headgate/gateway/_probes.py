@@ -16,7 +16,8 @@ from headgate.core.clock import Clock
 from headgate.core.errors import Category, GatewayError, NotSupportedError, UpstreamError
 from headgate.core.json import decode_object
 from headgate.core.provider import Call, Credentials, Operation, Provider, UpstreamRequest
-from headgate.gateway._runtime import Runtime, Target
+from headgate.gateway._runtime import Runtime
+from headgate.gateway._target import Target
 from headgate.routing import Deployment
 from headgate.transport.connection import Timeouts
 from headgate.transport.response import Response

@@ -22,6 +22,7 @@ from headgate.core.provider import (
 )
 from headgate.providers._connection import Base, extra_headers, header_block, parse_base, secret_values, setting
 from headgate.providers._errors import classify, clean, protocol_error, read_error
+from headgate.providers._openai_shapes import Body
 from headgate.providers._openai_stream import ChunkRelay, OpaqueRelay, TypedRelay
 from headgate.providers._openai_usage import read_meta, read_usage
 from headgate.providers._parameters import Defaults
@@ -51,14 +52,7 @@ _DEMO_OPERATIONS = frozenset({Operation.CHAT, Operation.COMPLETION, Operation.EM
 """What the gateway's built-in model answers."""
 
 
-class _Body(msgspec.Struct):
-    usage: msgspec.Raw = msgspec.Raw()
-    meta: msgspec.Raw = msgspec.Raw()
-    error: Any = None
-    object: Any = None
-
-
-_body_decoder = msgspec.json.Decoder(_Body)
+_body_decoder = msgspec.json.Decoder(Body)
 _options_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 

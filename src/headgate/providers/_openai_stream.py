@@ -1,7 +1,6 @@
 """Stream translators for upstreams that speak OpenAI's API to clients that do: the events pass unchanged."""
 
 import re
-from typing import Any
 
 import msgspec
 
@@ -10,6 +9,7 @@ from headgate.core.provider import Headers
 from headgate.core.sse import Event
 from headgate.core.usage import Usage
 from headgate.providers._errors import ErrorBody, classify, error_members, protocol_error, read_error, stream_status
+from headgate.providers._openai_shapes import Chunk, TypedEvent
 from headgate.providers._openai_usage import read_usage
 from headgate.providers._relay import EVENT_LIMIT, EventRelay
 
@@ -29,24 +29,8 @@ _TERMINAL = frozenset(
 )
 
 
-class _Chunk(msgspec.Struct):
-    choices: msgspec.Raw = msgspec.Raw()
-    usage: msgspec.Raw = msgspec.Raw()
-    error: Any = None
-
-
-class _Report(msgspec.Struct):
-    usage: msgspec.Raw = msgspec.Raw()
-
-
-class _Typed(msgspec.Struct):
-    type: str = ""
-    usage: msgspec.Raw = msgspec.Raw()
-    response: _Report | None = None
-
-
-_chunk_decoder = msgspec.json.Decoder(_Chunk)
-_typed_decoder = msgspec.json.Decoder(_Typed)
+_chunk_decoder = msgspec.json.Decoder(Chunk)
+_typed_decoder = msgspec.json.Decoder(TypedEvent)
 _any_decoder = msgspec.json.Decoder(msgspec.Raw)
 
 

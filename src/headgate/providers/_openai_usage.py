@@ -5,59 +5,18 @@ Chat, completions and embeddings say `prompt_tokens` and `completion_tokens`; re
 the whole report count as missing: it would be billed.
 """
 
-from typing import Annotated
-
 import msgspec
 
 from headgate.core.usage import Usage
+from headgate.providers._openai_shapes import InputDetails, Meta, OutputDetails, Report
 
-Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)] | None
-
-
-class _InputDetails(msgspec.Struct):
-    cached_tokens: Count = None
-    cache_write_tokens: Count = None
-    audio_tokens: Count = None
+_report_decoder = msgspec.json.Decoder(Report, strict=False)
+_meta_decoder = msgspec.json.Decoder(Meta, strict=False)
+_NO_INPUT = InputDetails()
+_NO_OUTPUT = OutputDetails()
 
 
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: Count = None
-    audio_tokens: Count = None
-
-
-class _Report(msgspec.Struct):
-    prompt_tokens: Count = None
-    completion_tokens: Count = None
-    input_tokens: Count = None
-    output_tokens: Count = None
-    total_tokens: Count = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
-    input_tokens_details: _InputDetails | None = None
-    input_token_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
-    prompt_cache_hit_tokens: Count = None
-    """DeepSeek's name for the cached tokens."""
-
-
-class _Tokens(msgspec.Struct):
-    input_tokens: Count = None
-    output_tokens: Count = None
-
-
-class _Meta(msgspec.Struct):
-    """Cohere's report of a rerank."""
-
-    tokens: _Tokens | None = None
-
-
-_report_decoder = msgspec.json.Decoder(_Report, strict=False)
-_meta_decoder = msgspec.json.Decoder(_Meta, strict=False)
-_NO_INPUT = _InputDetails()
-_NO_OUTPUT = _OutputDetails()
-
-
-def read_usage(report: bytes | msgspec.Raw) -> Usage | None:
+def read_usage(report: msgspec.Raw) -> Usage | None:
     """Read a `usage` object; None when there is none, it holds no token counts, or they can not be true."""
     if not report:
         return None
@@ -90,7 +49,7 @@ def read_usage(report: bytes | msgspec.Raw) -> Usage | None:
     )
 
 
-def read_meta(meta: bytes | msgspec.Raw) -> Usage | None:
+def read_meta(meta: msgspec.Raw) -> Usage | None:
     """Read the token counts of Cohere's `meta` object; None when there are none."""
     if not meta:
         return None

@@ -3,8 +3,9 @@
 Pure: no input or output, time and chance are arguments.
 """
 
-from headgate.routing._deployment import Deployment, Health
+from headgate.routing._deployment import Deployment
 from headgate.routing._dispatch import Dispatch, Retry
+from headgate.routing._health import Health
 from headgate.routing._policy import LatencyArguments, Policy
 from headgate.routing._router import Router
 from headgate.routing._strategies import STRATEGIES

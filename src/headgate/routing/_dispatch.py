@@ -8,9 +8,10 @@ from headgate.core.clock import Clock
 from headgate.core.errors import Category, GatewayError, InvalidRequestError, NoDeploymentError, UpstreamError
 from headgate.core.usage import Usage
 from headgate.routing._cooldowns import Cooldowns
-from headgate.routing._deployment import Deployment, Health, P
+from headgate.routing._deployment import Deployment, P
 from headgate.routing._errors import NOT_HERE
 from headgate.routing._fallbacks import FallbackRules, Wishes
+from headgate.routing._health import Health
 from headgate.routing._names import Names, Target
 from headgate.routing._policy import Policy
 from headgate.routing._retries import RetryRules

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Generic
 
-import msgspec
-
 from headgate.core.errors import (
     Category,
     GatewayError,
@@ -27,13 +25,15 @@ _BUSY_SECONDS = 1.0
 """When to try again after every slot of `max_parallel_requests` was taken; nobody can know better."""
 
 
-class Demand(msgspec.Struct, Generic[P]):
+class Demand(Generic[P]):
     """What a request needs: a provider that `supports` it, its tags, its input tokens as far as they are known."""
 
-    supports: Callable[[P], bool]
-    tags: Sequence[str]
-    input_tokens: int | None
-    stream: bool
+    __slots__ = ("input_tokens", "stream", "supports", "tags")
+
+    def __init__(
+        self, supports: Callable[[P], bool], tags: Sequence[str], input_tokens: int | None, stream: bool
+    ) -> None:
+        self.supports, self.tags, self.input_tokens, self.stream = supports, tags, input_tokens, stream
 
 
 class Selector(Generic[P]):
