@@ -19,7 +19,7 @@ from headgate.deploy.ecs._verify import INTERNAL_PATHS, verify
 from headgate.deploy.engine import Check, Verdict
 from headgate.deploy.settings import Environment
 from headgate.deploy.verification import Answer, WebError
-from tests.deploy.ecs.deployed import CANARY, REGION, Outputs, deploy
+from tests.deploy.ecs.settled import CANARY, REGION, Outputs, deploy
 from tests.deploy.ecs.environments import ACCOUNT, environment
 from tests.doubles.web import ScriptedWeb
 
