@@ -18,6 +18,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {
     "costs.md": "tests/deploy/costs/test_documentation.py",
     "deploying.md": "tests/deploy/test_deploying_page.py",
+    "load-testing.md": "tests/deploy/load/test_load_testing_page.py",
     "pipelines.md": "tests/deploy/pipelines/test_documentation.py",
 }
 """Pages whose blocks a test of their own executes."""

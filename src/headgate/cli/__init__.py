@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import headgate
+from headgate.cli._bench import bench
 from headgate.cli._deploy import deploy_app
 from headgate.cli._mock import mock
 from headgate.cli._secrets import secrets_app
@@ -149,4 +150,5 @@ def pipelines(
     )
 
 
+app.command()(bench)
 app.command()(mock)
