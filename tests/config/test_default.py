@@ -52,6 +52,15 @@ def test_azure_needs_a_key_and_an_address() -> None:
     assert "azure/*" not in groups(AZURE_API_KEY="z")
 
 
+def test_azure_is_also_reached_as_an_application() -> None:
+    application = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "s"}
+    base = {"AZURE_API_BASE": "https://z.example"}
+    assert "azure/*" not in groups(**application)
+    found = {"model": "azure/*", "api_base": "https://z.example"}
+    assert groups(**application, **base)["azure/*"] == found
+    assert groups(**application, **base, AZURE_API_KEY="z")["azure/*"] == {**found, "api_key": "z"}
+
+
 def test_the_environment_completes_the_settings() -> None:
     configuration = embedded_default({"LITELLM_MASTER_KEY": "sk-m", "REQUEST_TIMEOUT": "9"})
     assert configuration.general.master_key is not None

@@ -8,6 +8,8 @@ import pytest
 
 from headgate.core.errors import Category, UpstreamError
 from headgate.gateway._credentials import Refresher
+from headgate.transport.client import Client
+from headgate.transport.dialer import Dialer
 from tests.support import run
 
 
@@ -48,7 +50,7 @@ def test_only_what_is_due_is_refreshed() -> None:
     due, fresh = Kept(), Kept(due=False)
 
     async def main() -> None:
-        await Refresher().refresh_due([due, fresh])
+        await Refresher(Client(Dialer())).refresh_due([due, fresh])
 
     run(main())
     assert (due.refreshed, fresh.refreshed) == (1, 0)
@@ -59,7 +61,7 @@ def test_a_failure_is_logged_and_the_others_follow(error: Exception, caplog: pyt
     second = Kept()
 
     async def main() -> None:
-        await Refresher().refresh_due([Kept(error=error), second])
+        await Refresher(Client(Dialer())).refresh_due([Kept(error=error), second])
 
     with caplog.at_level(logging.WARNING, "headgate.gateway"):
         run(main())
@@ -69,7 +71,7 @@ def test_a_failure_is_logged_and_the_others_follow(error: Exception, caplog: pyt
 
 def test_all_who_wait_get_what_was_fetched_once() -> None:
     async def main() -> None:
-        refresher, held = Refresher(), Held()
+        refresher, held = Refresher(Client(Dialer())), Held()
         waiting = [asyncio.create_task(refresher.refresh(held)) for _ in range(50)]
         await asyncio.to_thread(held.asked.wait)
         held.go_on.set()
@@ -83,7 +85,7 @@ def test_all_who_wait_get_what_was_fetched_once() -> None:
 
 def test_who_stops_waiting_does_not_stop_the_others() -> None:
     async def main() -> None:
-        refresher, held = Refresher(), Held()
+        refresher, held = Refresher(Client(Dialer())), Held()
         first, second = (asyncio.create_task(refresher.refresh(held)) for _ in range(2))
         await asyncio.to_thread(held.asked.wait)
         first.cancel()
@@ -96,7 +98,7 @@ def test_who_stops_waiting_does_not_stop_the_others() -> None:
 
 def test_all_who_wait_hear_of_a_failure() -> None:
     async def main() -> None:
-        refresher, refused = Refresher(), Kept(error=refusal())
+        refresher, refused = Refresher(Client(Dialer())), Kept(error=refusal())
         outcomes = await asyncio.gather(*[refresher.refresh(refused) for _ in range(3)], return_exceptions=True)
         assert [str(outcome) for outcome in outcomes] == ["No role."] * 3
         assert refused.refreshed == 1
@@ -106,7 +108,7 @@ def test_all_who_wait_hear_of_a_failure() -> None:
 
 def test_the_end_ends_every_wait() -> None:
     async def main() -> None:
-        refresher, held = Refresher(), Held()
+        refresher, held = Refresher(Client(Dialer())), Held()
         waiting = asyncio.create_task(refresher.refresh(held))
         await asyncio.to_thread(held.asked.wait)
         await refresher.close()

@@ -2,10 +2,11 @@ from typing import Any
 
 import pytest
 
-from headgate.core.errors import Category, ConfigurationError, InvalidRequestError
+from headgate.core.errors import Category, ConfigurationError, InvalidRequestError, UpstreamError
 from headgate.core.json import decode_object
 from headgate.core.provider import Call, Operation, Origin, UpstreamRequest
 from headgate.providers import create
+from tests.doubles.entra import CLIENT_SECRET, PARAMETERS
 
 BASE = "https://res.openai.azure.com"
 BODY = b'{"model":"group","messages":[{"role":"user","content":"Hi"}]}'
@@ -95,10 +96,69 @@ def test_a_token_of_entra_goes_as_bearer() -> None:
     assert b"Bearer ey.token" in _request(provider).headers
 
 
+def _signed_in(model: str = "azure/dep", **parameters: Any) -> Any:
+    return _provider(model, **{"api_key": None, **PARAMETERS, "client_id": "of-this-test", **parameters})
+
+
+def test_an_application_goes_as_bearer_with_the_token_at_hand() -> None:
+    provider = _signed_in(extra_headers={"x-team": "research"})
+    token = provider.credentials
+    assert not token.available
+    with pytest.raises(UpstreamError, match="no Microsoft Entra token"):
+        _request(provider)
+    for number in (1, 2):
+        token.request()
+        token.accept(200, b'{"access_token": "eyJ0.token-%d", "expires_in": 3600}' % number)
+        headers = _request(provider).headers
+        assert headers.count(b"Authorization: Bearer eyJ0.token-%d\r\n" % number) == 1
+        assert b"x-team: research\r\n" in headers
+        assert b"api-key" not in headers
+    assert CLIENT_SECRET.encode() not in headers
+    failure = provider.failure(400, (), b'{"error": {"message": "I was sent eyJ0.token-2."}}')
+    assert "token-2" not in failure.message
+
+
+def test_deployments_of_one_application_share_its_token() -> None:
+    assert _signed_in("azure/a").credentials is _signed_in("azure/b").credentials
+
+
+@pytest.mark.parametrize(
+    ("parameters", "environ", "sent"),
+    [
+        ({"api_key": "own-key"}, {}, b"api-key: own-key"),
+        ({"azure_ad_token": "own.token"}, {}, b"Bearer own.token"),
+        ({"client_secret": ""}, {"AZURE_API_KEY": "any-key"}, b"api-key: any-key"),
+        ({"client_secret": ""}, {"AZURE_AD_TOKEN": "any.token"}, b"Bearer any.token"),
+    ],
+)
+def test_a_key_or_a_token_goes_before_an_application(
+    parameters: dict[str, str], environ: dict[str, str], sent: bytes
+) -> None:
+    provider = create("azure/dep", {"api_base": BASE, **PARAMETERS, **parameters}, environ)
+    assert provider.credentials is None
+    assert sent in _request(provider).headers
+
+
+def test_an_application_in_the_parameters_goes_before_a_key_for_every_deployment() -> None:
+    provider = create("azure/dep", {"api_base": BASE, **PARAMETERS}, {"AZURE_API_KEY": "any"})
+    assert provider.credentials is not None
+
+
+def test_an_application_of_the_environment() -> None:
+    environ = {f"AZURE_{name.upper()}": value for name, value in PARAMETERS.items()}
+    assert create("azure/dep", {"api_base": BASE}, environ).credentials is not None
+
+
+def test_nothing_else_may_be_sent_where_the_token_goes() -> None:
+    parameters: dict[str, Any] = {**PARAMETERS, "extra_headers": {"authorization": "Basic x"}}
+    problem = _problem(api_base=BASE, **parameters)
+    assert "extra_headers sets Authorization" in problem
+
+
 def test_what_can_not_work_is_refused_with_its_reason() -> None:
     assert "AZURE_API_BASE" in _problem(api_key="k")
-    assert "neither api_key nor azure_ad_token" in _problem(api_base=BASE)
-    assert "tenant_id" in _problem(api_base=BASE, tenant_id="t", client_secret="hidden-secret")
+    assert "no api_key, azure_ad_token or client_secret" in _problem(api_base=BASE)
+    assert "client_id is not set" in _problem(api_base=BASE, tenant_id="t", client_secret="hidden-secret")
     assert "oidc/" in _problem(api_base=BASE, azure_ad_token="oidc/x")
     assert "hidden-secret" not in _problem(api_base=BASE, client_secret="hidden-secret")
     for version in ("yesterday", "2024-10-21&x=y", "2024-10-21/../.."):

@@ -6,7 +6,7 @@ from headgate.config._models import ModelEntry
 from headgate.config._providers import detected_providers
 from headgate.core.errors import ConfigurationError
 
-_OF_ONE_PROVIDER = ("api_key", "api_base", "base_url", "organization", "azure_ad_token")
+_OF_ONE_PROVIDER = ("api_key", "api_base", "base_url", "organization", "azure_ad_token", "client_secret")
 
 
 def is_catch_all(entry: ModelEntry) -> bool:

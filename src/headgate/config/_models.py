@@ -88,6 +88,10 @@ class ModelParameters(_Priced):
     api_version: str | None = None
     organization: str | None = None
     azure_ad_token: _NonEmptySecret | None = None
+    tenant_id: str | None = None
+    client_id: str | None = None
+    client_secret: _NonEmptySecret | None = None
+    azure_scope: str | None = None
     custom_llm_provider: str | None = None
     region_name: str | None = None
     model_id: str | None = None

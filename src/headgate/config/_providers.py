@@ -51,13 +51,17 @@ _AWS = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
 
+_AZURE = {"api_base": ("AZURE_API_BASE",), "api_version": ("AZURE_API_VERSION",)}
+
 DETECTIONS = (
     *(Detection(provider, (names,), {"api_key": names}) for provider, names in _KEYS),
     Detection(
         "azure",
-        (("AZURE_API_KEY",), ("AZURE_API_BASE",)),
-        {"api_key": ("AZURE_API_KEY",), "api_base": ("AZURE_API_BASE",), "api_version": ("AZURE_API_VERSION",)},
+        (("AZURE_TENANT_ID",), ("AZURE_CLIENT_ID",), ("AZURE_CLIENT_SECRET",), ("AZURE_API_BASE",)),
+        _AZURE,
     ),
+    # After the other way, so that a key counts where there are both.
+    Detection("azure", (("AZURE_API_KEY",), ("AZURE_API_BASE",)), {"api_key": ("AZURE_API_KEY",), **_AZURE}),
     Detection("bedrock", (_AWS,), {"aws_region_name": ("AWS_REGION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION")}),
     Detection(
         "hosted_vllm",

@@ -7,7 +7,7 @@ comes back to `decode` (whole answers), to a `StreamTranslator` (streams) or to 
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -130,8 +130,8 @@ class StreamTranslator(Protocol):
         """Take the end of the upstream's body; return what remains to be sent."""
 
 
-class Credentials(Protocol):
-    """Credentials that expire. The gateway refreshes them in a thread, before they are needed where it can."""
+class _Expiring(Protocol):
+    """Credentials that expire. The gateway fetches them anew, before they are needed where it can."""
 
     @property
     def available(self) -> bool:
@@ -139,10 +139,35 @@ class Credentials(Protocol):
 
     @property
     def refresh_due(self) -> bool:
-        """True when `refresh` should be called soon; also while nothing is available."""
+        """True when they should be fetched soon; also while nothing is available."""
+
+
+class BlockingCredentials(_Expiring, Protocol):
+    """Credentials that a library fetches; the gateway lets it do so in a thread."""
 
     def refresh(self) -> None:
         """Fetch anew; blocks. Raises `UpstreamError` (category AUTHENTICATION) with a message fit for the client."""
+
+
+@runtime_checkable
+class TokenCredentials(_Expiring, Protocol):
+    """Credentials that one HTTP request fetches; the gateway sends it, and then calls either `accept` or `fail`.
+
+    All of them raise `UpstreamError` (category AUTHENTICATION) with a message fit for the client, and with what only
+    the log may say as its cause.
+    """
+
+    def request(self) -> UpstreamRequest:
+        """Build the request. Raises while the last failure is so recent that asking again makes no sense."""
+
+    def accept(self, status: int, body: bytes) -> None:
+        """Take the answer. Raises when it holds no token."""
+
+    def fail(self, error: UpstreamError) -> None:
+        """Note that there was no answer. Always raises."""
+
+
+Credentials = BlockingCredentials | TokenCredentials
 
 
 class Provider(Protocol):

@@ -5,19 +5,27 @@ import logging
 from collections.abc import Iterable
 from functools import partial
 
-from headgate.core.errors import GatewayError
-from headgate.core.provider import Credentials
+from headgate.core.errors import GatewayError, UpstreamError
+from headgate.core.provider import Credentials, TokenCredentials
+from headgate.transport.client import Client
+from headgate.transport.connection import Timeouts
 
 log = logging.getLogger("headgate.gateway")
 
 CHECK_SECONDS = 10.0
 """How often credentials are looked at; they are due minutes before they expire."""
 
+_TIMEOUTS = Timeouts(connect=5.0, first_byte=10.0, between=5.0, total=15.0)
+
 
 class Refresher:
-    """Fetches credentials, each once for all who wait for it. Use within one event loop, and `close` at the end."""
+    """Fetches credentials, each once for all who wait for it. Use within one event loop, and `close` at the end.
 
-    def __init__(self) -> None:
+    `client` sends the requests for tokens.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
         self._under_way: dict[Credentials, asyncio.Task[None]] = {}
 
     async def refresh(self, credentials: Credentials) -> None:
@@ -34,7 +42,8 @@ class Refresher:
         due = [one for one in credentials if one.refresh_due]
         for outcome in await asyncio.gather(*map(self.refresh, due), return_exceptions=True):
             if isinstance(outcome, GatewayError):
-                log.warning("credentials could not be refreshed: %s", outcome.message)
+                details = f" ({outcome.__cause__})" if outcome.__cause__ is not None else ""
+                log.warning("credentials could not be refreshed: %s%s", outcome.message, details)
             elif isinstance(outcome, Exception):
                 log.error("credentials could not be refreshed", exc_info=outcome)
 
@@ -46,7 +55,17 @@ class Refresher:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _fetch(self, credentials: Credentials) -> None:
-        await asyncio.to_thread(credentials.refresh)
+        if not isinstance(credentials, TokenCredentials):
+            await asyncio.to_thread(credentials.refresh)
+            return
+        request = credentials.request()
+        try:
+            response = await self._client.send(request, _TIMEOUTS, whole=True)
+            body = await response.read()
+        except UpstreamError as error:
+            credentials.fail(error)
+        else:
+            credentials.accept(response.status, body)
 
     def _forget(self, credentials: Credentials, task: asyncio.Task[None]) -> None:
         del self._under_way[credentials]

@@ -23,7 +23,7 @@ class Upstreams:
         verify = configuration.litellm.ssl_verify
         self._client = Client(Dialer(verify=verify, environ=configuration.environ, resolver=Resolver(family=family)))
         self._demo = DemoUpstream()
-        self._refresher = Refresher()
+        self._refresher = Refresher(self._client)
         self._fetcher: Fetcher | None = None
 
     def start(self, request: UpstreamRequest, timeouts: Timeouts, notify: Notify) -> Response | None:

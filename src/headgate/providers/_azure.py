@@ -6,14 +6,15 @@ deployment is the body's `model` and `api-version` is only sent as `preview`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 from headgate.core.errors import ConfigurationError, InvalidRequestError
-from headgate.core.provider import Call, Operation
+from headgate.core.provider import Call, Operation, UpstreamRequest
 from headgate.providers._connection import extra_headers, parse_base, secret_values, setting
+from headgate.providers._entra import EntraToken, parse_settings, shared_token
 from headgate.providers._openai import PATHS, OpenAIProvider
 from headgate.providers._parameters import Defaults
 from headgate.providers._registry import PROVIDERS
@@ -34,7 +35,9 @@ class AzureProvider(OpenAIProvider):
     """A deployment of an Azure OpenAI resource."""
 
     @classmethod
-    def from_parameters(cls, name: str, model: str, parameters: Mapping[str, Any], environ: Mapping[str, str]) -> Self:
+    def from_parameters(
+        cls, name: str, model: str, parameters: Mapping[str, Any], environ: Mapping[str, str]
+    ) -> "AzureProvider":
         """Make the provider from `litellm_params`. Raises `ConfigurationError` with a sentence per problem."""
         endpoint = PROVIDERS[name]
         given = setting(parameters, "api_base", environ, ()) or setting(
@@ -57,9 +60,13 @@ class AzureProvider(OpenAIProvider):
             model = model.removeprefix(family)
         if not _is_segment(model):
             raise ConfigurationError([f"azure/{model} does not name a deployment."])
-        headers, secret = _credentials(model, parameters, environ)
+        headers, secret, token = _credentials(model, parameters, environ)
         extra = extra_headers(parameters)
-        return cls(
+        if token is not None and any(field.lower() == "authorization" for field in extra):
+            message = f"azure/{model}: extra_headers sets Authorization, which the token of client_secret is sent in."
+            raise ConfigurationError([message])
+        make: Callable[..., AzureProvider] = cls if token is None else partial(_SignedInProvider, token)
+        return make(
             name=name,
             model=model,
             base=base,
@@ -81,6 +88,28 @@ class AzureProvider(OpenAIProvider):
         return model
 
 
+class _SignedInProvider(AzureProvider):
+    """A deployment that is asked with a token of Microsoft Entra's, which expires."""
+
+    def __init__(self, token: EntraToken, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.credentials = self._entra = token
+        self._stated_secrets = self._secrets
+        self._token = ""
+        self._line = b""
+
+    def encode(self, call: Call) -> UpstreamRequest:
+        """Build the upstream request with the token at hand. Raises `UpstreamError` when there is none yet."""
+        request = super().encode(call)
+        token = self._entra.token
+        if token is not self._token:
+            self._token = token
+            self._secrets = (*self._stated_secrets, token)
+            self._line = f"Authorization: Bearer {token}\r\n".encode()
+        request.headers = self._line + request.headers
+        return request
+
+
 def _route(base: str, version: str, model: str, path: str) -> str:
     """Return path and query; `base` is the path of the base URL, with or without `/openai` and what follows it."""
     if version in _V1_VERSIONS:
@@ -95,26 +124,29 @@ def _route(base: str, version: str, model: str, path: str) -> str:
     return f"{root}{path}?api-version={version}"
 
 
-def _credentials(model: str, parameters: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """Return the headers that authenticate, and the secret in them."""
-    key = setting(parameters, "api_key", environ, ())
-    token = "" if key else setting(parameters, "azure_ad_token", environ, ())
-    if not key and not token:
-        key = setting(parameters, "api_key", environ, PROVIDERS["azure"].key_variables)
-        token = "" if key else setting(parameters, "azure_ad_token", environ, ("AZURE_AD_TOKEN",))
-    if key:
-        return {"api-key": key}, key
-    if token.startswith("oidc/"):
-        raise ConfigurationError(
-            [f"azure/{model}: azure_ad_token can not be an oidc/ reference; give the token itself."]
-        )
-    if token:
-        return {"Authorization": f"Bearer {token}"}, token
-    if parameters.get("client_secret") or parameters.get("tenant_id"):
-        message = f"azure/{model}: signing in with tenant_id and client_secret is not supported; set api_key."
-        raise ConfigurationError([message])
-    message = f"azure/{model} has neither api_key nor azure_ad_token; set one in litellm_params or set AZURE_API_KEY."
-    raise ConfigurationError([message])
+def _credentials(
+    model: str, parameters: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[dict[str, str], str, EntraToken | None]:
+    """Return the headers that authenticate, the secret that they rest on, and the token that is sent in their place."""
+    problems: Sequence[str] = ()
+    # What the parameters name goes before what the environment has for every deployment.
+    for stated in (True, False):
+        if key := setting(parameters, "api_key", environ, () if stated else PROVIDERS["azure"].key_variables):
+            return {"api-key": key}, key, None
+        if token := setting(parameters, "azure_ad_token", environ, () if stated else ("AZURE_AD_TOKEN",)):
+            if token.startswith("oidc/"):
+                message = f"azure/{model}: azure_ad_token can not be an oidc/ reference; give the token itself."
+                raise ConfigurationError([message])
+            return {"Authorization": f"Bearer {token}"}, token, None
+        try:
+            application = parse_settings(parameters, environ, stated=stated)
+        except ConfigurationError as error:
+            problems = problems or [f"azure/{model}: {problem}" for problem in error.problems]
+            continue
+        if application is not None:
+            return {}, application.client_secret, shared_token(application)
+    hint = "set one in litellm_params or set AZURE_API_KEY"
+    raise ConfigurationError(problems or [f"azure/{model} has no api_key, azure_ad_token or client_secret; {hint}."])
 
 
 def _is_segment(model: str) -> bool:
