@@ -208,9 +208,14 @@ def _reading(process: subprocess.Popen[str], port: int) -> threading.Thread:
 
     thread = threading.Thread(target=read)
     thread.start()
-    assert ready.wait(_START_SECONDS), "".join(said)
-    assert process.poll() is None, "".join(said)
-    return thread
+    if ready.wait(_START_SECONDS) and process.poll() is None:
+        return thread
+    process.kill()
+    process.wait()
+    thread.join()
+    assert process.stdout is not None
+    process.stdout.close()
+    raise AssertionError("".join(said))
 
 
 def _as_ecs_writes(value: Any) -> Any:
@@ -268,6 +273,8 @@ def living_cloud(server: Postgres, url: str, directory: Path) -> Iterator[Living
 
     def create_service(self: Any, *arguments: Any, **options: Any) -> Any:
         service = make_service(self, *arguments, **options)
+        # CloudFormation starts one task where a template does not say how many.
+        service.desired_count = service.desired_count or 1
         cloud.run_task(self, service)
         return _steady(service)
 

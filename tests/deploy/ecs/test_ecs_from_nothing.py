@@ -5,6 +5,9 @@ export that no earlier step produced.
 """
 
 import json
+import os
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +21,7 @@ from headgate.cli import app
 from headgate.deploy.ecs import EcsTarget
 from headgate.deploy.engine import Verdict
 from headgate.deploy.settings import load_settings
+from tests.doubles import aws_command
 from tests.doubles.living_cloud import LivingCloud, living_cloud
 from tests.doubles.postgres import Postgres, postgres
 
@@ -27,6 +31,7 @@ model_list:
   - model_name: gpt
     litellm_params: {model: openai/gpt-5, api_key: os.environ/OPENAI_API_KEY}
 """
+_WITHOUT_KEYS = "model_list: [{model_name: nova, litellm_params: {model: bedrock/amazon.nova-pro-v1:0}}]"
 CANARY = "sk-canary-of-a-provider"
 _OPEN = ("--confirm", "network.security")
 
@@ -130,6 +135,34 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     assert _data("deploy", "plan")["monthly"]["difference"] != "0"
     assert _stacks() == ["headgate-dev-bootstrap"]
     assert not [text for text in [*said, json.dumps([planned, first, second, gone])] if CANARY in text]
+
+
+def test_rendered_files_do_the_same_without_headgate(
+    cloud: LivingCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write_file()
+    Path("config.yaml").write_text(
+        "model_list: [{model_name: nova, litellm_params: {model: bedrock/amazon.nova-pro-v1:0}}]"
+    )
+    rendered = _data("deploy", "render", "rendered")["files"]
+    assert {"deploy.sh", "gateway.yaml", "gateway.parameters.json"} <= set(rendered)
+    command = tmp_path / "bin" / "aws"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m {aws_command.__name__} "$@"\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
+
+    script = str(tmp_path / "rendered" / "deploy.sh")
+    done = subprocess.run(script, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+    [task] = cloud.tasks.values()
+    key = task.environment["LITELLM_MASTER_KEY"]
+    assert key.startswith("sk-")
+    assert key not in done.stdout + done.stderr
+    assert cloud.log_in(task.environment["DATABASE_URL"]) == "headgate_owner"
+    assert [step for step in _data("deploy", "plan")["steps"] if step["action"] != "skip"] == []
 
 
 def _stacks() -> list[str]:

@@ -1,12 +1,7 @@
 """Stacks as data: from environments to parameters, who produces what, and all of it as files."""
 
-import json
-import os
-import stat
-import subprocess
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +14,6 @@ from headgate.deploy.ecs import (
     exports,
     imports,
     problems,
-    render,
     resources,
     stack_specs,
 )
@@ -179,30 +173,6 @@ def test_models_as_the_arns_that_may_be_invoked() -> None:
         "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-6",
         "arn:aws:bedrock:us-east-1::foundation-model/mistral.mistral-large-3-675b-instruct",
     )
-
-
-def test_rendered_files_are_all_that_the_command_line_needs(tmp_path: Path) -> None:
-    wanted = stack_specs(environment("prod"), INPUTS)
-    written = render(wanted, "us-east-1", tmp_path / "out")
-    assert sorted(path.name for path in written) == sorted(
-        ["deploy.sh", *(f"{spec.template}{end}" for spec in wanted for end in (".yaml", ".parameters.json"))]
-    )
-    for spec in wanted:
-        given = json.loads((tmp_path / "out" / f"{spec.template}.parameters.json").read_text())
-        assert dict(one.split("=", 1) for one in given) == spec.parameters
-    # A command line of our own writes down what it is called with.
-    calls = tmp_path / "calls"
-    aws = tmp_path / "bin" / "aws"
-    aws.parent.mkdir()
-    aws.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {calls}\n')
-    aws.chmod(aws.stat().st_mode | stat.S_IXUSR)
-    path = f"{aws.parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run([tmp_path / "out" / "deploy.sh"], check=True, env={"PATH": path}, timeout=10)
-    lines = calls.read_text().splitlines()
-    deployed = [line.split("--stack-name ")[1].split()[0] for line in lines if " deploy " in line]
-    assert deployed == [spec.name for spec in wanted]
-    assert sum("--enable-termination-protection" in line for line in lines) == len(wanted)
-    assert all("CAPABILITY_AUTO_EXPAND" in line for line in lines if " deploy " in line)
 
 
 def test_a_plan_of_a_whole_environment_is_quick() -> None:

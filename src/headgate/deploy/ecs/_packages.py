@@ -1,6 +1,5 @@
 """The package of the rotation functions, as the database stack takes it from the bucket."""
 
-import hashlib
 import tempfile
 import urllib.error
 import urllib.request
@@ -8,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from headgate.deploy.ecs._bucket import Bucket
+from headgate.deploy.ecs._bucket import Bucket, content_name
 from headgate.deploy.engine import DeployError, Progress
 from headgate.deploy.rotation import Kind, RotationError, package
 
@@ -30,20 +29,30 @@ class RotationPackage:
         self._authorities = authorities
         self._download = download or _downloaded
 
+    @property
+    def complete(self) -> bool:
+        """True when the authorities are in it without being downloaded."""
+        return self._authorities is not None
+
     @cached_property
-    def key(self) -> str:
-        """Return the object's name, after all that is in it but downloaded authorities, which need the network.
+    def content(self) -> bytes:
+        """Return the package without authorities that would have to be downloaded.
 
         Raises `DeployError` when a part is not installed or can not be read.
         """
-        return f"{FOLDER}/{hashlib.sha256(self._packed(self._authorities)).hexdigest()}.zip"
+        return self._packed(self._authorities)
+
+    @property
+    def key(self) -> str:
+        """Return the object's name, after `content`. Raises `DeployError`."""
+        return content_name(FOLDER, self.content, ".zip")
 
     def upload(self, bucket: Bucket, progress: Progress) -> None:
         """Put the package into the bucket unless it is there. Raises `DeployError`."""
         if bucket.has(self.key):
             return
-        if self._authorities is not None:
-            content = self._packed(self._authorities)
+        if self.complete:
+            content = self.content
         else:
             progress("downloading the certificate authorities of RDS")
             with tempfile.TemporaryDirectory() as directory:

@@ -83,8 +83,13 @@ class EcsTarget:
 
     def render(self, directory: Path) -> list[str]:
         """Write templates, parameters and commands to a directory; return their paths in it. Raises `DeployError`."""
+        world, package = self._world, self._world.package
+        objects = {package.key: package.content}
+        if world.configuration is not None:
+            objects[world.configuration.key] = world.configuration.content
+        lacking = () if package.complete else (package.key,)
         try:
-            written = render(list(self._world.specs().values()), self._environment.region, directory)
+            written = render(list(world.specs().values()), self._environment.region, directory, objects, lacking)
         except OSError as error:
             raise DeployError(f"{directory} can not be written: {error.strerror or 'unknown error'}.") from error
         return sorted(path.relative_to(directory).as_posix() for path in written)

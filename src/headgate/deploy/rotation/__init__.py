@@ -4,7 +4,7 @@ The whole package also runs inside Lambda, where nothing but the standard librar
 """
 
 from headgate.deploy.rotation._credentials import PASSWORD_LENGTH, Credentials, alternate, new_password, owner_of
-from headgate.deploy.rotation._handlers import aws_client, database_handler, master_key_handler
+from headgate.deploy.rotation._handlers import AUTHORITIES_FILE, aws_client, database_handler, master_key_handler
 from headgate.deploy.rotation._master_key import (
     KEY_LENGTH,
     KEY_PREFIX,
@@ -20,6 +20,7 @@ from headgate.deploy.rotation._restart import restart_services
 from headgate.deploy.rotation._roles import connector, ensure_login
 
 __all__ = [
+    "AUTHORITIES_FILE",
     "EMERGENCY_TAG",
     "KEY_LENGTH",
     "KEY_PREFIX",
