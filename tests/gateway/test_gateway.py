@@ -8,6 +8,8 @@ import yaml
 
 from headgate.config import Configuration, load_configuration
 from headgate.core.errors import ConfigurationError
+from tests.doubles.gateway import MASTER_KEY
+from tests.doubles.http import request
 from tests.doubles.openai_upstream import OpenAIUpstream
 from tests.gateway.conftest import Serve
 from tests.gateway.support import demo, entry
@@ -76,3 +78,24 @@ def test_a_wrong_method_is_told_in_the_dialect_of_its_path(serve: Serve, path: s
     assert answer.status == 405
     assert answer.headers["allow"] == "POST"
     assert next(iter(answer.json())) == shape
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/responses/resp_1"),
+        ("DELETE", "/responses/resp_1"),
+        ("POST", "/responses/resp_1/cancel"),
+        ("GET", "/responses/resp_1/input_items"),
+    ],
+)
+def test_stored_responses_are_not_there(
+    serve: Serve, upstream: OpenAIUpstream, prefix: str, method: str, path: str
+) -> None:
+    """They belong to the key that made them; until keys are told apart nobody may read or delete another's."""
+    gateway = serve([entry("gpt", upstream)])
+    asked = len(upstream.requests)
+    answer = request(gateway.port, method, f"{prefix}{path}", headers={"authorization": f"Bearer {MASTER_KEY}"})
+    assert (answer.status, answer.json()["error"]["type"]) == (404, "not_found_error")
+    assert len(upstream.requests) == asked
