@@ -14,7 +14,6 @@ deploy_app = typer.Typer(
 )
 
 NOT_YET = {
-    "verify": "check a deployment from the outside",
     "scale": "change the number of tasks",
     "diff": "show what was changed by hand",
     "backup": "save what the deployment holds",
@@ -121,6 +120,15 @@ def status(environment: _Environment = "dev", file: _File = None, as_json: _Json
     from headgate.cli._deploy_run import show_status
 
     raise typer.Exit(show_status(Request(file, environment, as_json)))
+
+
+@deploy_app.command("verify")
+def verify(environment: _Environment = "dev", file: _File = None, as_json: _Json = False) -> None:
+    """Look at a deployment from the outside, as its users do. Exits with 1 unless everything was seen and is well."""
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_verbs import verify
+
+    raise typer.Exit(verify(Request(file, environment, as_json)))
 
 
 @deploy_app.command("render")

@@ -24,6 +24,13 @@ def validate(request: Request) -> int:
     return _report(request, [*(warned or checks), *deployment.target.validate()])
 
 
+@answered
+def verify(request: Request) -> int:
+    """Look at a deployment from the outside; return 0 only when nothing failed and everything could be told."""
+    checks = opened(request).target.verify()
+    return _report(request, checks)
+
+
 def _report(request: Request, checks: Sequence[Check]) -> int:
     bad = [one for one in checks if one.verdict in (Verdict.FAILED, Verdict.UNKNOWN)]
     code = ExitCode.FAILED if bad else ExitCode.DONE

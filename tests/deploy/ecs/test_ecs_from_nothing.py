@@ -18,9 +18,6 @@ import pytest
 from typer.testing import CliRunner
 
 from headgate.cli import app
-from headgate.deploy.ecs import EcsTarget
-from headgate.deploy.engine import Verdict
-from headgate.deploy.settings import load_settings
 from tests.doubles import aws_command
 from tests.doubles.living_cloud import LivingCloud, living_cloud
 from tests.doubles.postgres import Postgres, postgres
@@ -111,8 +108,8 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     with urllib.request.urlopen(f"http://127.0.0.1:{task.port}/health/readiness", timeout=10) as answer:
         assert answer.status == 200
 
-    checks = EcsTarget(load_settings(Path("headgate.deploy.yaml")).environment("dev")).verify()
-    assert [one.name for one in checks if one.verdict is not Verdict.PASSED] == ["encryption"]
+    checks = _data("deploy", "verify")["checks"]
+    assert [one["check"] for one in checks if one["verdict"] != "passed"] == ["encryption"]
 
     # The same again does nothing; another configuration rolls the one service that reads it.
     assert set(_outcomes(_data("deploy", "up", *_OPEN)).values()) == {"skipped"}
@@ -127,7 +124,7 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     assert newer.process.pid != task.process.pid
     assert task.process.poll() == 0
 
-    said += [_run("deploy", verb) for verb in ("plan", "status", "list")]
+    said += [_run("deploy", verb) for verb in ("plan", "status", "list", "verify")]
     assert "--confirm=everything" in _data("deploy", "down", code=3)["options"]
     gone = _data("deploy", "down", "--confirm", "everything", "--confirm", "everything")
     assert set(_outcomes(gone).values()) == {"done", "skipped"}
@@ -158,8 +155,8 @@ def test_rendered_files_do_the_same_without_headgate(
     assert done.returncode == 0, done.stderr
 
     [task] = cloud.tasks.values()
-    key = task.environment["LITELLM_MASTER_KEY"]
-    assert key.startswith("sk-")
+    [key] = [value for name, value in task.environment.items() if name.endswith("MASTER_KEY")]
+    assert "sk-" in key
     assert key not in done.stdout + done.stderr
     assert cloud.log_in(task.environment["DATABASE_URL"]) == "headgate_owner"
     assert [step for step in _data("deploy", "plan")["steps"] if step["action"] != "skip"] == []

@@ -1,6 +1,6 @@
 """One machine as a target of the deployer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ from headgate.deploy.compose._components import Files, Prerequisites, Secrets, S
 from headgate.deploy.compose._docker import Docker, process_environment
 from headgate.deploy.compose._render import COMPOSE_FILE, PORTS, digests, render, services, volumes
 from headgate.deploy.compose._secret_files import KEY_OF_OPEN_WEBUI, SecretFiles
+from headgate.deploy.compose._verify import verify
 from headgate.deploy.engine import Check, DeployError, Graph, LocalStore, StateStore, Trait, Verdict
 from headgate.deploy.settings import Environment, configuration_checks
+from headgate.deploy.verification import Internet, Web
 
 _REQUIRES: Mapping[str, tuple[str, ...]] = {
     "postgres": (),
@@ -29,9 +31,16 @@ _CRITICAL = frozenset({"postgres", "redis", "gateway"})
 class ComposeTarget:
     """An environment on this machine, kept in `directory`: rendered files, secrets, lock and journal."""
 
-    def __init__(self, environment: Environment, directory: Path, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        directory: Path,
+        environ: Mapping[str, str] | None = None,
+        web: Web | None = None,
+    ) -> None:
         self._environment = environment
         self._directory = directory
+        self._web = web or Internet()
         self._secrets = SecretFiles(directory / "secrets")
         self._rendered: tuple[Mapping[str, str], Mapping[str, str]] | None = None
         environ = process_environment() if environ is None else environ
@@ -119,6 +128,10 @@ class ComposeTarget:
             raise DeployError(f"{component[:60]} writes no log; there are {', '.join(parts)}.")
         options = ("--no-color", "--timestamps", "--tail", str(lines))
         return self._docker.hide(self._docker.compose("logs", *options, *parts[component], seconds=60))
+
+    def verify(self) -> Sequence[Check]:
+        """Look at containers and ports, and at the gateway as users do. Raises `ConfigurationError`."""
+        return verify(self._environment, self._docker, self._secrets, self._web)
 
     def _wanted(self) -> Mapping[str, str]:
         versions = self._secrets.versions()

@@ -93,3 +93,7 @@ class Target(Protocol):
     def logs(self, component: str, lines: int) -> str:
         """Return the last lines that a component wrote. Raises `DeployError`."""
         ...
+
+    def verify(self) -> Sequence[Check]:
+        """Look at the deployment from the outside, as those who use it do. Raises `ConfigurationError`."""
+        ...
