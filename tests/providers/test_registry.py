@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from headgate.config import embedded_default
 from headgate.config._providers import PROVIDERS as CONFIGURABLE
 from headgate.core.errors import ConfigurationError
 from headgate.core.provider import Operation, Origin
@@ -120,6 +121,19 @@ def test_providers_with_an_api_of_their_own_are_made_by_their_own_module(
 
 def test_the_configuration_knows_the_same_providers() -> None:
     assert set(PROVIDERS) == CONFIGURABLE
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        (name, variable)
+        for name, endpoint in PROVIDERS.items()
+        if endpoint.base_url and endpoint.key_required and name != "text-completion-openai"
+        for variable in endpoint.key_variables
+    ],
+)
+def test_a_key_in_the_environment_is_enough_to_serve_a_provider(name: str, variable: str) -> None:
+    assert f"{name}/*" in [entry.model_name for entry in embedded_default({variable: "sk-1"}).models]
 
 
 def test_an_unknown_bare_name_is_no_reason_to_guess() -> None:
