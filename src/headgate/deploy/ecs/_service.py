@@ -34,7 +34,8 @@ class ServiceState:
     def __str__(self) -> str:
         """Say how many tasks run, and what the deployment does."""
         pending = f", {self.pending} starting" if self.pending else ""
-        rollout = "" if self.steady else f"; {(self.rollout or 'unknown').lower().replace('_', ' ')} {self.reason}"
+        over = self.steady or self.rollout == "COMPLETED"
+        rollout = "" if over else f"; {(self.rollout or 'unknown').lower().replace('_', ' ')} {self.reason}"
         return f"{self.running} of {self.desired} tasks run{pending}{rollout}".rstrip()
 
 

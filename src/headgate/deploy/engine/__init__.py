@@ -19,6 +19,7 @@ from headgate.deploy.engine._errors import (
     ExitCode,
     LockedError,
     StoreConflictError,
+    UsageError,
 )
 from headgate.deploy.engine._executor import Event, EventKind, Outcome, RunResult, StepResult, execute
 from headgate.deploy.engine._graph import Graph
@@ -86,6 +87,7 @@ __all__ = [
     "Stored",
     "Target",
     "Trait",
+    "UsageError",
     "Verdict",
     "break_lock",
     "confirm_all",

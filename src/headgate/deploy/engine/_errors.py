@@ -31,6 +31,12 @@ class DeployError(HeadgateError):
     exit_code = ExitCode.FAILED
 
 
+class UsageError(DeployError):
+    """What was asked for lies outside of what the deployment file allows; nothing was changed."""
+
+    exit_code = ExitCode.USAGE
+
+
 class ConfirmationNeededError(DeployError):
     """What was asked for needs a yes that nobody gave; nothing was changed.
 
