@@ -3,12 +3,13 @@
 import functools
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from headgate.deploy.compose._components import container_problem
 from headgate.deploy.compose._docker import Container, Docker
+from headgate.deploy.compose._ports import misplaced
 from headgate.deploy.compose._render import PORTS, services
 from headgate.deploy.compose._secret_files import SecretFiles
 from headgate.deploy.engine import Check, Verdict
@@ -88,24 +89,11 @@ def _containers(reading: _Reading) -> Result:
 
 def _ports(reading: _Reading) -> Result:
     """Compare where containers can be reached with where they should be."""
-    problems = list(_misplaced(reading))
+    problems = [f"{name} {sentence}" for name, sentence in misplaced(reading.environment, reading.containers())]
     if problems:
         return Verdict.FAILED, f"{'; '.join(problems)}. `headgate deploy diff` shows what was changed by hand"
     listening = f"{reading.environment.listen_address}:{reading.environment.listen_port}"
     return Verdict.PASSED, f"the gateway at {listening}, everything else on loopback or not at all"
-
-
-def _misplaced(reading: _Reading) -> Iterator[str]:
-    listening = f"{reading.environment.listen_address}:{reading.environment.listen_port}"
-    wanted = {"nginx": {listening}} | {name.replace("_", "-"): {f"127.0.0.1:{port}"} for name, port in PORTS.items()}
-    for container in reading.containers():
-        if container.state != "running":
-            continue
-        asked = wanted.get(container.service, set())
-        if more := container.published - asked:
-            yield f"{container.service} can be reached at {', '.join(sorted(more))}, which nobody asked for"
-        if lacking := asked - container.published:
-            yield f"{container.service} can not be reached at {', '.join(sorted(lacking))}"
 
 
 def _secrets(reading: _Reading) -> Result:
