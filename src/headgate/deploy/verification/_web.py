@@ -65,7 +65,7 @@ class Internet:
         seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._resolve = resolve
-        self._context = context or _verifying()
+        self._context = context
         self._seconds = seconds
 
     def ask(self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
@@ -90,6 +90,9 @@ class Internet:
         opener = urllib.request.OpenerDirector()
         if not _is_loopback(host):
             opener.add_handler(urllib.request.ProxyHandler())
+        if self._context is None:
+            # Reading the system's authorities takes a while, and most runs ask nobody.
+            self._context = _verifying()
         secure = functools.partial(_HttpsConnection, connect=self._connect, context=self._context, note=note)
         opener.add_handler(_HttpHandler(functools.partial(_HttpConnection, connect=self._connect)))
         opener.add_handler(_HttpsHandler(secure))
