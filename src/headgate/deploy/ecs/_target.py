@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from headgate.deploy.ecs._account import Account
+from headgate.deploy.ecs._account import Account, explained
 from headgate.deploy.ecs._graph import container_variables, exports, imports, problems
 from headgate.deploy.ecs._hooks import hooks_of
 from headgate.deploy.ecs._render import render
 from headgate.deploy.ecs._stack_component import Hooks, StackComponent
-from headgate.deploy.ecs._stacks import StackSpec
+from headgate.deploy.ecs._stacks import TEMPLATES, StackSpec
 from headgate.deploy.ecs._verify import verify
 from headgate.deploy.ecs._world import World
 from headgate.deploy.engine import (
@@ -45,6 +45,14 @@ class Foundation(StackComponent):
     def plan_destroy(self, state: State) -> Change:
         """Leave it: `down --delete-data` of everything takes it away once nothing else is left."""
         return Change(Action.SKIP, ("it holds lock, journal and configuration",))
+
+
+class Superfluous(StackComponent):
+    """A stack that an earlier deployment file asked for: it stays until somebody takes it away."""
+
+    def plan(self, state: State) -> Change:
+        """Leave it, and say how it goes."""
+        return Change(Action.SKIP, (f"not asked for any more: `headgate deploy down {self.name}` takes it away",))
 
 
 class EcsTarget:
@@ -108,10 +116,11 @@ class EcsTarget:
 
     def _stacks(self) -> list[Component]:
         """Return the stacks, each requiring those whose exports it imports."""
-        specs = [spec for template, spec in self._world.specs().items() if template != FOUNDATION]
+        wanted = self._world.specs()
+        specs = [spec for template, spec in wanted.items() if template != FOUNDATION]
         producers = {name: spec.template for spec in specs for name in exports(spec)}
         hooks = hooks_of(self._world)
-        return [
+        made: list[Component] = [
             StackComponent(
                 self._world,
                 spec.template,
@@ -122,6 +131,16 @@ class EcsTarget:
             )
             for spec in specs
         ]
+        left = (template for template in TEMPLATES if template not in wanted and self._is_there(template))
+        return [*made, *(Superfluous(self._world, template, requires=("network",)) for template in left)]
+
+    def _is_there(self, template: str) -> bool:
+        """Tell whether a stack stands; one that nobody can see does not count."""
+        try:
+            with explained(template):
+                return self._world.runner().state(self._world.stack(template)) is not None
+        except DeployError:
+            return False
 
     def _image(self) -> str:
         raise DeployError("There is no image yet.")
