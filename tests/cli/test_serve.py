@@ -31,11 +31,17 @@ def write(directory: Path, *groups: str, **sections: Any) -> Path:
     return path
 
 
-def paste(banner: str, served: Served) -> Any:
+def paste(banner: str, served: Served, **variables: str) -> Any:
     """Run the banner's command in bash, as whoever pastes it."""
     line = banner.partition("Try it:\n")[2].strip()
     result = subprocess.run(
-        ["bash", "-c", line], env=served.environ, capture_output=True, text=True, timeout=20, check=False, cwd="/"
+        ["bash", "-c", line],
+        env=served.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        cwd="/",
     )
     return json.loads(result.stdout)
 
@@ -67,6 +73,39 @@ def test_the_command_names_the_variable_that_holds_the_key(tmp_path: Path) -> No
         assert "master key  in $OWN_KEY\n" in served.banner
         assert paste(served.banner, served)["object"] == "chat.completion"
         assert "sk-own" not in served.banner + served.log
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"general_settings": {"master_key": "sk-literal"}},
+        # Set for the gateway, not for the shell that it was started in.
+        {"environment_variables": {"LITELLM_MASTER_KEY": "sk-literal"}},
+    ],
+    ids=["setting", "variable-of-the-file"],
+)
+def test_for_a_key_that_stands_in_the_configuration_the_command_needs_a_variable(
+    tmp_path: Path, sections: dict[str, Any]
+) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl")
+    path = write(tmp_path, "demo", **sections)
+    with Served(tmp_path, "serve", "--config", str(path), "--port", "0") as served:
+        assert "master key  in the configuration\n" in served.banner
+        assert "Set LITELLM_MASTER_KEY to the master key that the configuration holds. Try it:\n" in served.banner
+        assert paste(served.banner, served, LITELLM_MASTER_KEY="sk-literal")["object"] == "chat.completion"
+        assert "sk-literal" not in served.banner + served.log
+
+
+def test_the_command_reads_a_mounted_file(tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl")
+    (tmp_path / "a file").write_text("sk-mounted\n")
+    # The shell that it is pasted into is somewhere else.
+    environ = {"HEADGATE_MASTER_KEY_FILE": "a file"}
+    with Served(tmp_path, "serve", "--port", "0", environ=environ) as served:
+        assert paste(served.banner, served)["object"] == "chat.completion"
+        assert "sk-mounted" not in served.banner + served.log
 
 
 def test_a_generated_key_is_kept_for_its_owner_alone(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_both_keys_open_within_the_window_and_neither_is_shown(tmp_path: Path) -
             )
             assert shown.stdout.strip() == CURRENT
         else:
-            assert bearer == '$(jq -r .current <<< "$HEADGATE_MASTER_KEY")'
+            assert bearer == """$(printf %s "$HEADGATE_MASTER_KEY" | jq -r '.current // .LITELLM_MASTER_KEY')"""
 
 
 def test_after_the_window_the_previous_key_opens_nothing(tmp_path: Path) -> None:
@@ -50,6 +50,8 @@ def test_a_key_from_a_mounted_file(tmp_path: Path, text: str) -> None:
         assert f"master key  {file}\n" in served.banner
         assert "canary" not in served.banner + served.log
         assert [served.chat(key).status for key in (CURRENT, "sk-other")] == [200, 401]
+        read = f"cat {file}" if text.startswith("sk-") else f"jq -r '.current // .LITELLM_MASTER_KEY' {file}"
+        assert f"Bearer $({read})" in served.banner
 
 
 def test_a_variable_comes_before_the_file(tmp_path: Path) -> None:

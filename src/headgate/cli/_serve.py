@@ -6,9 +6,11 @@ import os
 import secrets
 import shlex
 import sys
+from collections.abc import Mapping
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 
 from headgate import __version__
 from headgate.config import (
@@ -25,6 +27,8 @@ KEY_FILE_VARIABLE = "HEADGATE_MASTER_KEY_FILE"
 """Names a file that holds the master key, as a secret that is mounted into a container."""
 
 _MODELS_SHOWN = 12
+_CURRENT_KEY = "jq -r '.current // .LITELLM_MASTER_KEY'"
+"""Reads the key out of what `MasterKey.parse` takes beside a plain one."""
 
 
 def serve(config: Path | None, host: str | None, port: int | None, workers: int | None, log_level: str | None) -> None:
@@ -53,10 +57,14 @@ def _serve(config: Path | None, host: str | None, port: int | None, workers: int
     configure_logging(log_level_of(configuration, settings), json_lines=configuration.litellm.json_logs)
     for warning in configuration.warnings:
         logging.getLogger("headgate.config").warning("%s", warning)
-    shown = master_key if key_file is not None and sys.stdout.isatty() else None
+    place = key_file or _mounted_file(configuration)
+    source = _key_in_file(place, master_key) if place is not None else _key_in_environment(master_key, environ)
+    if key_file is not None and sys.stdout.isatty():
+        # Only its owner looks.
+        source = source._replace(shown=f"{master_key} (kept in {key_file})")
 
     def announce(port: int) -> None:
-        print(banner(configuration, settings.model_copy(update={"port": port}), key_file, shown), flush=True)
+        print(banner(configuration, settings.model_copy(update={"port": port}), source), flush=True)
 
     return run(configuration, settings, master_key, load, announce)
 
@@ -76,8 +84,9 @@ def find_master_key(configuration: Configuration, settings: ServerSettings) -> t
     """
     if configuration.general.master_key is not None:
         return configuration.general.master_key.get_secret_value(), None
-    if named := configuration.environ.get(KEY_FILE_VARIABLE):
-        return _mounted_master_key(Path(named)), None
+    mounted = _mounted_file(configuration)
+    if mounted is not None:
+        return _mounted_master_key(mounted), None
     if not is_loopback(settings.host):
         raise ConfigurationError(
             [
@@ -88,6 +97,12 @@ def find_master_key(configuration: Configuration, settings: ServerSettings) -> t
         )
     path = settings.data_directory.absolute() / KEY_FILE
     return _kept_master_key(path), path
+
+
+def _mounted_file(configuration: Configuration) -> Path | None:
+    """Return the file that the master key is read from, where no setting holds the key itself."""
+    named = configuration.environ.get(KEY_FILE_VARIABLE)
+    return Path(named) if named and configuration.general.master_key is None else None
 
 
 def _mounted_master_key(path: Path) -> str:
@@ -129,11 +144,35 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def banner(configuration: Configuration, settings: ServerSettings, key_file: Path | None, key: str | None) -> str:
-    """Return the screen that says what runs and how to call it.
+class KeySource(NamedTuple):
+    """Where the master key is: in words, as a shell reads it, and what its user has to do for that before."""
 
-    `key_file` holds a generated master key, None when one is configured; `key` is shown, where only its owner looks.
-    """
+    shown: str
+    bearer: str
+    needs: str = ""
+
+
+def _key_in_file(path: Path, key: str) -> KeySource:
+    quoted = shlex.quote(str(path.absolute()))
+    return KeySource(str(path), f"$({_CURRENT_KEY} {quoted})" if _is_rotated(key) else f"$(cat {quoted})")
+
+
+def _key_in_environment(key: str, environ: Mapping[str, str]) -> KeySource:
+    """`environ` is the process's own, which is its user's shell's too: a configuration may set further variables."""
+    variable = next((name for name, value in environ.items() if value == key), None)
+    if variable is None:
+        needs = "Set LITELLM_MASTER_KEY to the master key that the configuration holds. "
+        return KeySource("in the configuration", "$LITELLM_MASTER_KEY", needs)
+    bearer = f'$(printf %s "${variable}" | {_CURRENT_KEY})' if _is_rotated(key) else f"${variable}"
+    return KeySource(f"in ${variable}", bearer)
+
+
+def _is_rotated(key: str) -> bool:
+    return key.lstrip().startswith("{")
+
+
+def banner(configuration: Configuration, settings: ServerSettings, source: KeySource) -> str:
+    """Return the screen that says what runs and how to call it. It holds no more of the key than `source` does."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     scheme = "https" if settings.ssl_certfile is not None else "http"
     reachable = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
@@ -143,10 +182,6 @@ def banner(configuration: Configuration, settings: ServerSettings, key_file: Pat
         f" and {len(names) - _MODELS_SHOWN} more" if names[_MODELS_SHOWN:] else ""
     )
     example = next((name for name in names if "*" not in name), "demo")
-    if key_file is not None:
-        source, bearer = str(key_file), f"$(cat {shlex.quote(str(key_file))})"
-    else:
-        source, bearer = _configured_key(configuration)
     body = json.dumps({"model": example, "messages": [{"role": "user", "content": "Hello"}]})
     return "\n".join(
         [
@@ -154,24 +189,11 @@ def banner(configuration: Configuration, settings: ServerSettings, key_file: Pat
             f"  URL         {url}",
             f"  models      {shown or 'none; add some to model_list'}",
             f"  config      {configuration.source or 'built in; give one with --config'}",
-            f"  master key  {f'{key} (kept in {source})' if key else source}",
+            f"  master key  {source.shown}",
             "",
-            "Try it:",
-            f'  curl {url}/v1/chat/completions -H "Authorization: Bearer {bearer}" \\',
+            f"{source.needs}Try it:",
+            f'  curl {url}/v1/chat/completions -H "Authorization: Bearer {source.bearer}" \\',
             f"    -H 'Content-Type: application/json' -d {shlex.quote(body)}",
             "",
         ]
     )
-
-
-def _configured_key(configuration: Configuration) -> tuple[str, str]:
-    """Return where the master key stands, and what a shell reads it with (what its reader sets, where none can)."""
-    key = configuration.general.master_key
-    if key is None:
-        return configuration.environ.get(KEY_FILE_VARIABLE, ""), "$LITELLM_MASTER_KEY"
-    given = key.get_secret_value()
-    variable = next((name for name, value in configuration.environ.items() if value == given), None)
-    if variable is None:
-        return "in the configuration", "$LITELLM_MASTER_KEY"
-    rotated = given.lstrip().startswith("{")
-    return f"in ${variable}", f'$(jq -r .current <<< "${variable}")' if rotated else f"${variable}"
