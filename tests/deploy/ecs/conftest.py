@@ -8,12 +8,13 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from headgate.deploy.ecs import Account, Caller
+from tests.doubles.moto_offers import offered
 from tests.doubles.moto_types import installed
 
 
 @pytest.fixture(scope="session")
 def moto_port() -> Iterator[int]:
-    with installed():
+    with installed(), offered():
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
         try:
