@@ -1,5 +1,6 @@
 """A configuration that replaces another one while requests are served."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 
 from headgate.config import Configuration, load_configuration
 from headgate.core.errors import ConfigurationError
+from headgate.gateway import Gateway
 from tests.doubles.gateway import MASTER_KEY
 from tests.doubles.http import request
 from tests.doubles.openai_upstream import OpenAIUpstream
@@ -78,6 +80,16 @@ def test_a_wrong_method_is_told_in_the_dialect_of_its_path(serve: Serve, path: s
     assert answer.status == 405
     assert answer.headers["allow"] == "POST"
     assert next(iter(answer.json())) == shape
+
+
+def test_uses_of_the_previous_master_key_are_counted_over_reloads(tmp_path: Path) -> None:
+    rotated = {"current": "sk-current", "previous": "sk-previous", "previous_not_after": "2100-01-01T00:00:00Z"}
+    gateway = Gateway(configuration(tmp_path, [demo()]), json.dumps(rotated))
+    for key in (b"sk-previous", b"sk-current"):
+        gateway.admit(b"POST", b"/v1/chat/completions", [(b"x-api-key", key)])
+    gateway.replace(configuration(tmp_path, [demo("new")]))
+    gateway.admit(b"POST", b"/v1/chat/completions", [(b"x-api-key", b"sk-previous")])
+    assert gateway.counters.master_key_previous_uses == 2
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])

@@ -30,9 +30,9 @@ class Gateway:
 
     def __init__(self, configuration: Configuration, master_key: str | None) -> None:
         self._master_key = master_key
-        self.runtime = build_runtime(configuration, master_key)
-        self.routes = Routes(configuration.environ.get("SERVER_ROOT_PATH", ""))
         self.counters = Counters()
+        self.runtime = build_runtime(configuration, master_key, on_previous_use=self._count_previous_use)
+        self.routes = Routes(configuration.environ.get("SERVER_ROOT_PATH", ""))
         self.body_limit = configuration.general.max_request_bytes
         self.draining = False
         # Only replicas are kept out of step by it; nothing depends on what it is.
@@ -65,7 +65,9 @@ class Gateway:
         Raises `ConfigurationError`, and then leaves the one in force where it is. What only a new process can change
         (connection settings, the root path, the master key) stays.
         """
-        self.runtime = build_runtime(configuration, self._master_key, self.runtime)
+        self.runtime = build_runtime(
+            configuration, self._master_key, self.runtime, on_previous_use=self._count_previous_use
+        )
         self.body_limit = configuration.general.max_request_bytes
 
     # -- what servers call ---------------------------------------------------------------------------------------
@@ -93,6 +95,9 @@ class Gateway:
         match = self.routes.match(exchange.path)
         assert match is not None  # noqa: S101 - `serves` has said so
         Journey(self._services, exchange, match).begin()
+
+    def _count_previous_use(self) -> None:
+        self.counters.master_key_previous_uses += 1
 
     def _refusal(self, path: bytes, error: GatewayError) -> Refusal:
         match = self.routes.match(path) or Match(Operation.CHAT)

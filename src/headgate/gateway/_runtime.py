@@ -29,10 +29,16 @@ class Runtime(msgspec.Struct, frozen=True):
         return list(self.router.all_deployments())
 
 
-def build_runtime(configuration: Configuration, master_key: str | None, previous: Runtime | None = None) -> Runtime:
+def build_runtime(
+    configuration: Configuration,
+    master_key: str | None,
+    previous: Runtime | None = None,
+    *,
+    on_previous_use: Callable[[], None] = lambda: None,
+) -> Runtime:
     """Make what serves a configuration; the deployments' health is taken over from `previous`.
 
-    Raises `ConfigurationError` with every deployment that can not work.
+    For `on_previous_use` see `Authenticator`. Raises `ConfigurationError` with every deployment that can not work.
     """
     problems: list[str] = []
     deployments: list[Deployment[Target]] = []
@@ -51,7 +57,8 @@ def build_runtime(configuration: Configuration, master_key: str | None, previous
     router = Router(deployments, policy, clock=monotonic, random=Random())  # noqa: S311
     if previous is not None:
         router.adopt(previous.router)
-    authenticator = Authenticator(master_key, header_name=configuration.general.litellm_key_header_name)
+    header_name = configuration.general.litellm_key_header_name
+    authenticator = Authenticator(master_key, header_name=header_name, on_previous_use=on_previous_use)
     return Runtime(configuration, router, authenticator)
 
 

@@ -21,18 +21,24 @@ class Authenticator:
     `master_key` is in any form that `MasterKey.parse` reads; with None every request is the master's, as LiteLLM has
     it; `headgate serve` never runs so. `header_name` is a further header field that may carry the key
     (`litellm_key_header_name`). `now` is the wall clock that the previous key's end is compared with.
-    `previous_uses` counts the requests that came with the previous key. Raises `ConfigurationError` as `parse` does.
+    `on_previous_use` is called for each request that comes with the previous key. Raises `ConfigurationError` as
+    `parse` does.
     """
 
     def __init__(
-        self, master_key: str | None, *, header_name: str | None = None, now: Callable[[], float] = time.time
+        self,
+        master_key: str | None,
+        *,
+        header_name: str | None = None,
+        now: Callable[[], float] = time.time,
+        on_previous_use: Callable[[], None] = lambda: None,
     ) -> None:
         keys = None if master_key is None else MasterKey.parse(master_key)
         self._master_key = None if keys is None else keys.current.encode()
         self._previous = None if keys is None or keys.previous is None else keys.previous.encode()
         self._previous_not_after = 0.0 if keys is None else keys.previous_not_after
         self._now = now
-        self.previous_uses = 0
+        self._on_previous_use = on_previous_use
         self._headers = _KEY_HEADERS | ({header_name.lower().encode()} if header_name else set())
         self._master = Principal(hashlib.sha256(self._master_key or b"").hexdigest(), is_master=True)
 
@@ -52,7 +58,7 @@ class Authenticator:
             return False
         if self._now() >= self._previous_not_after:
             return False
-        self.previous_uses += 1
+        self._on_previous_use()
         return True
 
     def _find_key(self, headers: Headers) -> bytes:

@@ -17,6 +17,8 @@ class Counters(msgspec.Struct):
     input_tokens: int = 0
     output_tokens: int = 0
     cost: int = 0
+    master_key_previous_uses: int = 0
+    """Requests that came with the master key that is being replaced: who sends them has not been told the new one."""
 
     def settle(self, usage: Usage | None, cost: int | None) -> None:
         """Count what one attempt consumed."""
