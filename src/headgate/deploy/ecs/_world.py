@@ -7,6 +7,7 @@ from headgate.deploy.ecs._account import Account, explained
 from headgate.deploy.ecs._bedrock import bedrock_model_arns
 from headgate.deploy.ecs._bucket import Bucket
 from headgate.deploy.ecs._configuration import GatewayConfiguration, read_configuration
+from headgate.deploy.ecs._deployed_database import restored_from
 from headgate.deploy.ecs._environment import Inputs
 from headgate.deploy.ecs._packages import RotationPackage
 from headgate.deploy.ecs._reader import Event
@@ -88,6 +89,7 @@ class World:
             configuration="" if configuration is None else configuration.key,
             provider_keys=self._provider_keys(),
             bedrock_model_arns=bedrock_model_arns(models, self._given.region, self._account_id()),
+            restored=self._restored(),
         )
 
     def runner(self, progress: Progress = lambda sentence: None) -> StackRunner:
@@ -123,14 +125,23 @@ class World:
             return f"{registry}/{self.prefix}:{named.rpartition('/')[2].replace(':', '-')}"
 
     def _provider_keys(self) -> frozenset[str]:
-        """Return the keys that there are; where that can not be told, those that the configuration reads."""
+        """Return the keys that the configuration reads, which have to be there when tasks start, and those that are."""
         entry = find("api-keys")
+        known = frozenset(entry.names)
+        wanted = frozenset[str]() if self.configuration is None else known & self.configuration.variables
         try:
             value = self.vault.value(entry)
         except DeployError:
-            wanted = frozenset(entry.names)
-            return wanted if self.configuration is None else wanted & self.configuration.variables
-        return frozenset() if value is None else frozenset(name for name, text in value.items() if text)
+            return wanted if self.configuration is not None else known
+        return wanted | frozenset(name for name, text in (value or {}).items() if text)
+
+    def _restored(self) -> str:
+        """Return which backup the database was brought back from; empty where that can not be told."""
+        try:
+            with explained("The database's stack"):
+                return restored_from(self.account, self._given)
+        except DeployError:
+            return ""
 
     def _find_zone(self) -> None:
         """Look for the public hosted zone that lies closest above the domain."""
