@@ -1,5 +1,6 @@
 """What serves requests, made from a configuration. A reload makes a new one and swaps it in whole."""
 
+from collections.abc import Callable
 from random import Random
 
 import msgspec
