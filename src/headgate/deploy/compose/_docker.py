@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from headgate.core.clock import Clock, monotonic
+from headgate.deploy._docker import DockerError, run_docker
 from headgate.deploy.engine import DeployError
 
 READ_SECONDS = 30.0
@@ -91,11 +91,21 @@ class Docker:
         self._seen = self._clock(), [_container(row) for row in _rows(text)]
         return self._seen[1]
 
-    def compose(self, *arguments: str, seconds: float = CHANGE_SECONDS) -> str:
-        """Run a command of Compose's on the project's file. Raises `DeployError`."""
+    def compose(
+        self,
+        *arguments: str,
+        seconds: float = CHANGE_SECONDS,
+        source: IO[bytes] | None = None,
+        target: IO[bytes] | None = None,
+    ) -> str:
+        """Run a command of Compose's on the project's file, reading `source` and writing `target` where given.
+
+        Raises `DeployError`.
+        """
         file = str(self._directory / "compose.yaml")
         self._seen = None
-        return self._run(["compose", "--project-name", self._project, "--file", file, *arguments], seconds)
+        words = ["compose", "--project-name", self._project, "--file", file, *arguments]
+        return self._run(words, seconds, source=source, target=target)
 
     def hide(self, text: str) -> str:
         """Take the secrets out of a text."""
@@ -103,33 +113,26 @@ class Docker:
             text = text.replace(secret, "[hidden]")
         return text
 
-    def _run(self, arguments: list[str], seconds: float) -> str:
-        command = ["docker", *arguments]
+    def _run(
+        self,
+        arguments: list[str],
+        seconds: float,
+        source: IO[bytes] | None = None,
+        target: IO[bytes] | None = None,
+    ) -> str:
         try:
-            result = subprocess.run(  # noqa: S603 - no shell, and every argument is checked or our own
-                command, capture_output=True, text=True, timeout=seconds, check=False, env=dict(self._environ)
+            return run_docker(
+                arguments, environ=self._environ, seconds=seconds, source=source, target=target, hide=self.hide
             )
-        except FileNotFoundError:
-            raise DeployError("Docker is not installed: there is no `docker` on the PATH.") from None
-        except OSError as error:
-            raise DeployError(f"Docker can not be run: {error.strerror or 'unknown error'}.") from error
-        except subprocess.TimeoutExpired:
-            raise DeployError(f"`{_shown(command)}` did not end within {seconds:.0f} s.") from None
-        if result.returncode != 0:
-            if arguments[0] == "compose" and any(sign in result.stderr for sign in _NO_COMPOSE):
-                raise DeployError(f"Docker has no Compose plugin: install version {_OLDEST_SHOWN} or newer.")
-            said = self.hide((result.stderr.strip() or result.stdout.strip())[-2000:])
-            raise DeployError(f"`{_shown(command)}` failed: {said or f'exit code {result.returncode}'}")
-        return result.stdout
+        except DockerError as error:
+            if arguments[0] == "compose" and any(sign in error.said for sign in _NO_COMPOSE):
+                raise DeployError(f"Docker has no Compose plugin: install version {_OLDEST_SHOWN} or newer.") from None
+            raise
 
 
 def process_environment() -> Mapping[str, str]:
     """Return what Docker's command line may see: all but the variables that Compose would put into the file."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")}
-
-
-def _shown(command: list[str]) -> str:
-    return " ".join(command if len(command) <= 8 else [*command[:8], "..."])
 
 
 def _numbers(version: str) -> tuple[int, ...]:
