@@ -106,8 +106,10 @@ def test_spare_capacity_has_a_quota_of_its_own_which_the_mock_shares(account: Ac
     spot = environment("dev", mock_upstream=True)
     verdict, message = _quotas.fargate_quota(subject(spot, account))
     assert verdict is Verdict.PASSED
-    assert message.startswith("1 tasks x 0.5 vCPU + 2 of the mock = 2.5 of 6 vCPU of Fargate Spot")
+    assert message.startswith("1 tasks x 0.5 vCPU + 2 of other services = 2.5 of 6 vCPU of Fargate Spot")
     assert asked[0]["QuotaCode"] == "L-36FBB829"
+    on_demand = environment("dev", mock_upstream=True, spot=False)
+    assert _quotas.fargate_quota(subject(on_demand, account))[1].startswith("1 tasks x 0.5 vCPU = 0.5 of 6 vCPU of")
 
 
 def test_a_new_account_has_no_room_for_the_benchmark(account: Account) -> None:

@@ -20,6 +20,7 @@ _DATABASES = ("rds", "L-7B6409FD")
 _ON_DEMAND = ("fargate", "L-3032A538")
 _SPOT = ("fargate", "L-36FBB829")
 
+_OTHER_SERVICES = frozenset({"mock", "webui"})
 _UNITS_PER_CPU = 1024
 _USAGE = timedelta(hours=1)
 
@@ -67,16 +68,16 @@ def fargate_quota(subject: Subject) -> Result:
     quota = _quota(subject, code)
     limit, used = quota["Value"], _used(subject, quota)
     size = environment.task_cpu / _UNITS_PER_CPU
-    beside = _mock_cpu(subject) if environment.spot else 0.0
+    beside = _beside(subject)
     if not subject.makes("gateway"):
         # What runs already is counted as used.
         used = max(0.0, used - environment.tasks * size - beside)
     sums = []
     for tasks in (environment.tasks, environment.max_tasks):
-        mock = f" + {beside:g} of the mock" if beside else ""
+        other = f" + {beside:g} of other services" if beside else ""
         others = f" + {used:g} in use" if used else ""
         total = tasks * size + beside + used
-        sums.append((total, f"{tasks} tasks x {size:g} vCPU{mock}{others} = {total:g} of {limit:g} vCPU of {kind}"))
+        sums.append((total, f"{tasks} tasks x {size:g} vCPU{other}{others} = {total:g} of {limit:g} vCPU of {kind}"))
     (asked, shown), (most, shown_most) = sums
     if asked > limit:
         return Verdict.FAILED, f"{shown}: {_more(subject, code, most)}, or lower tasks or task_cpu."
@@ -136,12 +137,14 @@ def _used(subject: Subject, quota: Mapping[str, Any]) -> float:
     return max((float(point[statistic]) for point in answer["Datapoints"]), default=0.0)
 
 
-def _mock_cpu(subject: Subject) -> float:
-    """Return the vCPU of the mock upstream, which always runs on spare capacity."""
-    if "mock" not in subject.stacks:
-        return 0.0
-    values = parameter_values(subject.stacks["mock"])
-    return int(values["Tasks"]) * int(values["TaskCpu"]) / _UNITS_PER_CPU
+def _beside(subject: Subject) -> float:
+    """Return the vCPU of the environment's other services on the gateway's kind of capacity; the mock's is spare."""
+    found = 0.0
+    for template in _OTHER_SERVICES & subject.stacks.keys():
+        values = parameter_values(subject.stacks[template])
+        if (values.get("Spot", "true") == "true") is subject.environment.spot:
+            found += int(values.get("Tasks", "1")) * int(values["TaskCpu"]) / _UNITS_PER_CPU
+    return found
 
 
 def _more(subject: Subject, code: tuple[str, str], value: float) -> str:
