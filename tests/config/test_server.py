@@ -8,6 +8,8 @@ from headgate.core.errors import ConfigurationError
 
 def test_nothing_set_leaves_the_defaults() -> None:
     assert server_settings({}) == ServerSettings()
+    # LiteLLM's.
+    assert server_settings({}).port == 4000
 
 
 def test_the_command_line_wins_over_the_environment() -> None:
