@@ -92,7 +92,7 @@ def take_down(request: Request, only: Sequence[str], *, delete_data: bool) -> in
     """Take a deployment away; return the exit code."""
     deployment = opened(request)
     target = deployment.target
-    code = _run(request, deployment, "down", lambda: plan_down(target.graph(delete_data=delete_data), only))
+    code = _run(request, deployment, "down", lambda: plan_down(target.teardown(delete_data=delete_data), only))
     if code == ExitCode.DONE and not only:
         forget(target.store)
     return code

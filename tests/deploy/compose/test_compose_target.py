@@ -60,7 +60,7 @@ class Machine:
         return self.run(self.plan(*only))
 
     def down(self, *only: str, delete_data: bool = False) -> RunResult:
-        return self.run(plan_down(self.target().graph(delete_data=delete_data), only))
+        return self.run(plan_down(self.target().teardown(delete_data=delete_data), only))
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def test_down_keeps_volumes_and_secrets(running: Machine) -> None:
 
 
 def test_down_deletes_data_only_when_told_twice(running: Machine) -> None:
-    plan = plan_down(running.target().graph(delete_data=True))
+    plan = plan_down(running.target().teardown(delete_data=True))
     assert {one.resource: len(one.options) for one in plan.confirmations()} == {"everything": 2, "data": 2}
     assert running.down(delete_data=True).exit_code is ExitCode.DONE
     assert running.docker.world()["volumes"] == []

@@ -36,7 +36,7 @@ def test_what_is_not_asked_for_any_more_stays_until_it_is_taken_away(account: Ac
     [step] = [step for step in plan_up(target.graph()).steps if step.name == "redis"]
     assert step.change.action is Action.SKIP
     assert "`headgate deploy down redis` takes it away" in step.change.reasons[0]
-    [step] = plan_down(target.graph(), ["redis"]).steps
+    [step] = plan_down(target.teardown(), ["redis"]).steps
     assert step.change.action is Action.DELETE
     step.component.destroy(lambda sentence: None)
     assert "redis" not in [component.name for component in target.graph()]

@@ -55,8 +55,12 @@ class ComposeTarget:
     def foundation(self) -> None:
         """Nothing: lock and journal are files."""
 
-    def graph(self, *, delete_data: bool = False) -> Graph:
-        """Return the components; with `delete_data` taking one down takes its volumes along."""
+    def graph(self) -> Graph:
+        """Return the components to bring up, and to look at."""
+        return self.teardown()
+
+    def teardown(self, *, delete_data: bool = False) -> Graph:
+        """Return the components to take down; with `delete_data` volumes and secrets go along."""
         parts = services(self._environment)
         kept = volumes(self._environment)
         made = [

@@ -74,8 +74,12 @@ class EcsTarget:
         """The stack that everything else stands on."""
         return Foundation(self._world, FOUNDATION, trait=Trait.COMPULSORY)
 
-    def graph(self, *, delete_data: bool = False) -> Graph:
-        """Return the components: a stack each, and what stands between them. Raises `DeployError`."""
+    def graph(self) -> Graph:
+        """Return the components to bring up: a stack each, and what stands between them. Raises `DeployError`."""
+        return Graph([self.foundation, *self._stacks()])
+
+    def teardown(self, *, delete_data: bool = False) -> Graph:
+        """Return the components to take down; with `delete_data` what they hold goes along. Raises `DeployError`."""
         return Graph([self.foundation, *self._stacks()])
 
     def validate(self) -> list[Check]:

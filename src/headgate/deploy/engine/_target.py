@@ -74,8 +74,12 @@ class Target(Protocol):
         """What has to be there before lock and journal can be kept; None where nothing has to."""
         ...
 
-    def graph(self, *, delete_data: bool = False) -> Graph:
-        """Return the components; with `delete_data` taking one down takes what it holds along."""
+    def graph(self) -> Graph:
+        """Return the components to bring up, and to look at."""
+        ...
+
+    def teardown(self, *, delete_data: bool = False) -> Graph:
+        """Return the components to take down; with `delete_data` what they hold goes along."""
         ...
 
     def validate(self) -> Sequence[Check]:
