@@ -24,6 +24,7 @@ from moto.ec2.models.nat_gateways import NatGateway
 from moto.ec2.models.route_tables import RouteTable
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ecs.models import Cluster, ecs_backends
+from moto.efs.models import AccessPoint, FileSystem
 from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
 from moto.iam.models import ManagedPolicy, iam_backends
 from moto.rds.models import DBInstance, DBParameterGroup, rds_backends
@@ -40,6 +41,7 @@ WITHOUT_BACKEND = frozenset(
         "AWS::ElastiCache::ParameterGroup",
         "AWS::ElastiCache::ReplicationGroup",
         "AWS::ElastiCache::SubnetGroup",
+        "AWS::ElasticLoadBalancingV2::ListenerCertificate",
         "AWS::KinesisFirehose::DeliveryStream",
         "AWS::Logs::SubscriptionFilter",
         # moto would enforce this one without its condition, and refuse whatever comes over plain HTTP as all here does.
@@ -394,6 +396,12 @@ def installed() -> Iterator[None]:
     def target_group_attribute(self: Any, attribute_name: str) -> Any:
         return {"TargetGroupFullName": self.arn.rpartition(":")[2]}[attribute_name]
 
+    def access_point_attribute(self: Any, attribute_name: str) -> Any:
+        return {"Arn": self.access_point_arn}[attribute_name]
+
+    def file_system_attribute(self: Any, attribute_name: str) -> Any:
+        return {"Arn": self.file_system_arn}[attribute_name]
+
     # Without these, moto leaves what they delete behind, and then refuses to delete the VPC or the role.
     def delete_endpoint(self: Any, account_id: str, region_name: str) -> None:
         ec2_backends[account_id][region_name].delete_vpc_endpoints([self.id])
@@ -431,7 +439,9 @@ def installed() -> Iterator[None]:
         patch.object(
             CloudFormationResponse, "update_termination_protection", _update_termination_protection, create=True
         ),
-        patch.object(DBInstance, "get_cfn_attribute", database_attribute),
+        patch.multiple(
+            DBInstance, get_cfn_attribute=database_attribute, has_cfn_attr=classmethod(lambda cls, attr: True)
+        ),
         # Without an id moto would hand the group itself to the database, which takes a name.
         patch.object(DBParameterGroup, "physical_resource_id", property(lambda self: self.name), create=True),
         patch.object(VPCEndPoint, "delete", delete_endpoint, create=True),
@@ -441,7 +451,19 @@ def installed() -> Iterator[None]:
         patch.object(ManagedPolicy, "delete", delete_policy, create=True),
         patch.object(FakeLoadBalancer, "get_cfn_attribute", load_balancer_attribute),
         patch.object(FakeTargetGroup, "get_cfn_attribute", target_group_attribute, create=True),
-        patch.object(DBInstance, "has_cfn_attr", classmethod(lambda cls, attr: True)),
+        patch.multiple(
+            AccessPoint,
+            create=True,
+            get_cfn_attribute=access_point_attribute,
+            has_cfn_attr=classmethod(lambda cls, attr: True),
+            physical_resource_id=property(lambda self: self.access_point_id),
+        ),
+        patch.multiple(
+            FileSystem,
+            create=True,
+            get_cfn_attribute=file_system_attribute,
+            has_cfn_attr=classmethod(lambda cls, attr: True),
+        ),
         # It takes windows that touch for windows that overlap.
         patch("moto.rds.models.valid_preferred_maintenance_window", return_value=None),
         completed(),

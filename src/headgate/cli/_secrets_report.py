@@ -26,13 +26,13 @@ from headgate.deploy.engine import (
 )
 from headgate.deploy.rotation import aws_client
 from headgate.deploy.secrets import (
-    CATALOGUE,
     Creation,
     Entry,
     SecretsError,
     SecretsUsageError,
     Status,
     Vault,
+    catalogue_for,
     create_missing,
     explained,
     find,
@@ -61,17 +61,18 @@ class _Target:
     prefix: str
     region: str | None
     account: str | None
-    redis: bool
+    entries: tuple[Entry, ...]
 
 
 def list_all(place: Place, *, as_json: bool) -> None:
-    """Print the catalogue. Reads the deployment file only."""
+    """Print which secrets the environment has. Reads the deployment file only."""
     with _reported(as_json):
-        prefix = _target(place).prefix
+        target = _target(place)
+        prefix, entries = target.prefix, target.entries
         if as_json:
-            _print_json({"secrets": [_entry_data(entry, prefix) for entry in CATALOGUE]})
+            _print_json({"secrets": [_entry_data(entry, prefix) for entry in entries]})
             return
-        rows = [(f"{prefix}/{one.name}", one.turnover.value, _takes(one), ", ".join(one.names)) for one in CATALOGUE]
+        rows = [(f"{prefix}/{one.name}", one.turnover.value, _takes(one), ", ".join(one.names)) for one in entries]
         _print_table(("secret", "rotation", "replacing it", "members"), rows)
 
 
@@ -204,7 +205,7 @@ def _vault(place: Place) -> tuple[Vault, tuple[Entry, ...]]:
                     f" {target.account}. Nothing was changed."
                 )
         vault = Vault(aws_client("secretsmanager", target.region), target.prefix)
-    return vault, tuple(entry for entry in CATALOGUE if target.redis or entry.name != "redis")
+    return vault, target.entries
 
 
 def _target(place: Place) -> _Target:
@@ -214,8 +215,8 @@ def _target(place: Place) -> _Target:
             known = ", ".join(PRESETS)
             raise SecretsUsageError(f"There is no {FILE_NAME} here; without one --env is one of {known}.")
         preset = PRESETS[place.environment]
-        several = int(str(preset.get("tasks", 1))) > 1
-        return _Target(f"headgate/{place.environment}", place.region or os.environ.get("AWS_REGION"), None, several)
+        entries = catalogue_for(redis=int(str(preset.get("tasks", 1))) > 1, open_webui=False)
+        return _Target(f"headgate/{place.environment}", place.region or os.environ.get("AWS_REGION"), None, entries)
     environment = load_settings(file, os.environ).environment(place.environment)
     if environment.platform != "ecs":
         raise SecretsUsageError(
@@ -223,7 +224,8 @@ def _target(place: Place) -> _Target:
             " of ecs."
         )
     prefix = f"{environment.project}/{environment.name}"
-    return _Target(prefix, place.region or environment.region, environment.account, environment.redis)
+    entries = catalogue_for(redis=environment.redis, open_webui=environment.open_webui)
+    return _Target(prefix, place.region or environment.region, environment.account, entries)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,8 @@ INPUTS = Inputs(image=f"example.com/headgate@sha256:{'0' * 64}", rotation_packag
 ENVIRONMENTS = {
     "dev": environment(allow_plaintext=True),
     "prod": environment("prod", redis=True, domain=DOMAIN, hosted_zone_id="Z0123456789ABC"),
+    "chat": environment("prod", redis=True, domain=DOMAIN, hosted_zone_id="Z0123456789ABC", open_webui=True),
+    "spot": environment(allow_plaintext=True, open_webui=True, nat=True),
     "benchmark": environment("benchmark", redis=True, allow_plaintext=True),
 }
 
@@ -61,8 +63,20 @@ def test_every_resource_that_costs_by_the_hour_is_priced_as_often_as_it_is_creat
     assert priced["Load balancer"] == counted["ElasticLoadBalancingV2::LoadBalancer"] * HOURS
     assert counted["RDS::DBInstance"] == 1
     assert priced.get("Private DNS zone", 0) == counted["ServiceDiscovery::PrivateDnsNamespace"]
-    assert counted["ECS::Service"] == 1 + ("Mock vCPU (Spot)" in priced)
+    services = {one.split()[0] for one in priced if one.startswith(("Fargate", "Mock", "Open WebUI"))}
+    assert counted["ECS::Service"] == len(services)
     assert any(resource.startswith("Redis") for resource in priced) == bool(counted["ElastiCache::ReplicationGroup"])
+
+
+@pytest.mark.parametrize(("name", "kind"), [("chat", "on demand"), ("spot", "Spot")])
+def test_open_webui_is_priced_at_the_size_that_its_stack_gives_it(name: str, kind: str) -> None:
+    [webui] = [spec for spec in stack_specs(ENVIRONMENTS[name], INPUTS) if spec.template == "webui"]
+    cpu, memory = (Decimal(webui.parsed["Parameters"][one]["Default"]) for one in ("TaskCpu", "TaskMemory"))
+    assert not webui.parameters.keys() & {"TaskCpu", "TaskMemory"}
+    assert webui.parameters["Spot"] == str(kind == "Spot").lower()
+    priced = _priced(name)
+    assert priced[f"Open WebUI vCPU ({kind})"] == cpu / 1024 * HOURS
+    assert priced[f"Open WebUI memory ({kind})"] == memory / 1024 * HOURS
 
 
 def test_the_mock_is_priced_at_the_size_that_its_stack_gives_it() -> None:

@@ -28,7 +28,9 @@ def environment(name: str = "prod", **changes: object) -> Environment:
 
 def everything_on() -> Environment:
     """Return a production environment with every switch on."""
-    return environment(alarm_email="operators@example.com", budget_dollars=500, cloudtrail=True, mock_upstream=True)
+    return environment(
+        alarm_email="operators@example.com", budget_dollars=500, cloudtrail=True, mock_upstream=True, open_webui=True
+    )
 
 
 def specs(of: Environment) -> dict[str, StackSpec]:

@@ -32,7 +32,7 @@ def test_nothing_is_consumed_before_it_is_produced(name: str) -> None:
     assert problems(stack_specs(ENVIRONMENTS[name], INPUTS)) == []
 
 
-@pytest.mark.parametrize("template", [name for name in TEMPLATES if name not in ("mock", "monitoring")])
+@pytest.mark.parametrize("template", [name for name in TEMPLATES if name not in ("webui", "mock", "monitoring")])
 def test_a_missing_stack_is_noticed(template: str) -> None:
     remaining = [spec for spec in stack_specs(everything_on(), INPUTS) if spec.template != template]
     assert any("which no stack before it exports" in problem for problem in problems(remaining))
@@ -91,6 +91,36 @@ def test_the_mock_is_there_only_where_it_is_asked_for() -> None:
     assert {"headgate-benchmark-ClusterName", "headgate-benchmark-MockSecurityGroupId"} <= imports(benchmark["mock"])
 
 
+def test_open_webui_is_there_only_where_it_is_asked_for() -> None:
+    dev, prod = specs(environment("dev")), specs(environment("prod"))
+    assert {"webui"} & {*dev, *prod} == set()
+    for one in (dev, prod):
+        wanted = {name for spec in one.values() for name in resources(spec)}
+        assert [name for name in wanted if "OpenWebUi" in name or "FileSystem" in name] == []
+        assert "Namespace" not in wanted
+    named = specs(environment("prod", open_webui=True))
+    assert named["webui"].parameters["DomainName"] == "chat.llm.example.com"
+    assert "OpenWebUiListener" not in resources(named["alb"])
+    assert {"OpenWebUiCertificate", "OpenWebUiRecord"} <= resources(named["alb"]).keys()
+    assert "LoadBalancerIngressForOpenWebUi" not in resources(named["network"])
+    other = specs(environment("prod", open_webui=True, open_webui_domain="ask.example.com"))
+    assert (
+        other["webui"].parameters["DomainName"] == other["alb"].parameters["OpenWebUiDomainName"] == "ask.example.com"
+    )
+    plain = specs(environment("dev", open_webui=True, nat=True))
+    assert plain["webui"].parameters["Spot"] == "true"
+    assert "OpenWebUiListener" in resources(plain["alb"])
+    assert {"OpenWebUiCertificate", "OpenWebUiRecord"} & resources(plain["alb"]).keys() == set()
+    [opened] = [one for one in creation(plain["network"]).changes if one.resource == "LoadBalancerIngressForOpenWebUi"]
+    assert opened.broadens == ("port 8080 becomes reachable from 0.0.0.0/0",)
+
+
+def test_open_webuis_image_is_the_pinned_one_or_the_one_that_is_named() -> None:
+    assert "Image" not in specs(environment("prod", open_webui=True))["webui"].parameters
+    copy = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/headgate-prod:open-webui-0.11.0"
+    assert specs(environment("prod", open_webui=True, open_webui_image=copy))["webui"].parameters["Image"] == copy
+
+
 def test_environments_differ_as_documented() -> None:
     dev, prod, benchmark = (specs(environment(name)) for name in ("dev", "prod", "benchmark"))
 
@@ -105,6 +135,9 @@ def test_environments_differ_as_documented() -> None:
     assert of("database", "MemorySettings") == ["false", "false", "true"]
     assert of("alb", "Waf") == ["false", "true", "false"]
     assert of("alb", "HealthyHostAlarmThreshold") == ["1", "2", "2"]
+    liveliness, readiness = "/health/liveliness", "/health/readiness"
+    assert of("alb", "HealthCheckPath") == [liveliness, liveliness, readiness]
+    assert of("alb", "UnhealthyThreshold") == ["5", "5", "3"]
     assert of("gateway", "Spot") == ["true", "false", "false"]
     assert of("gateway", "ContainerInsights") == ["disabled", "enabled", "disabled"]
     assert of("gateway", "LogRetentionDays") == ["14", "90", "7"]
@@ -128,8 +161,10 @@ def test_litellms_image_gets_what_it_needs() -> None:
     for image in ("litellm", "ghcr.io/berriai/litellm-database:main-v1.80.5"):
         gateway = specs(environment("dev", image=image))["gateway"].parameters
         assert (gateway["ContainerUser"], gateway["ReadonlyRootFilesystem"]) == ("0", "false")
+        assert gateway["MasterKeyForm"] == "member"
     gateway = specs(environment("dev"))["gateway"].parameters
     assert (gateway["ContainerUser"], gateway["ReadonlyRootFilesystem"]) == ("10001:10001", "true")
+    assert gateway["MasterKeyForm"] == "whole"
 
 
 def test_only_provider_keys_that_exist_are_asked_for() -> None:

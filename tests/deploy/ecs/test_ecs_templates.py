@@ -55,6 +55,15 @@ def _statements(value: Any) -> Iterator[Mapping[str, Any]]:
             yield one
 
 
+def _name(variable: Any) -> Any:
+    """Return the name of a variable that may stand under a condition."""
+    return variable["Name"] if "Name" in variable else variable["Fn::If"][1]["Name"]
+
+
+def _port(value: Any) -> Any:
+    return value["Ref"] if isinstance(value, dict) else value
+
+
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
@@ -98,7 +107,7 @@ def test_exports_are_named_by_project_and_environment(name: str) -> None:
 
 def test_no_secret_has_a_value_in_a_template() -> None:
     secrets = dict(_of_type("AWS::SecretsManager::Secret"))
-    assert len(secrets) == 6
+    assert len(secrets) == 8
     assert [name for name, secret in secrets.items() if "SecretString" in secret] == []
     for secret in secrets.values():
         given = json.dumps(secret.get("GenerateSecretString", {}).get("SecretStringTemplate", ""))
@@ -115,6 +124,7 @@ def test_no_secret_has_a_value_in_a_template() -> None:
     assert (
         variables & {"LITELLM_MASTER_KEY", "DATABASE_URL", "OPENAI_API_KEY", "UI_PASSWORD", "REDIS_PASSWORD"} == set()
     )
+    assert variables & {"HEADGATE_MASTER_KEY", "WEBUI_SECRET_KEY", "WEBUI_ADMIN_PASSWORD"} == set()
 
 
 def test_the_lengths_of_secrets() -> None:
@@ -143,12 +153,13 @@ def test_secrets_are_named_and_filled_as_the_catalogue_says() -> None:
 def test_every_egress_is_inline_and_only_443_leaves_for_anywhere() -> None:
     assert list(_of_type("AWS::EC2::SecurityGroupEgress")) == []
     groups = dict(_of_type("AWS::EC2::SecurityGroup"))
-    assert len(groups) == 7
+    assert len(groups) == 9
     for name, group in groups.items():
         assert group["SecurityGroupEgress"], f"{name} would get a rule that allows everything"
-        for rule in group["SecurityGroupEgress"]:
+        for entry in group["SecurityGroupEgress"]:
+            rule = entry["Fn::If"][1] if "Fn::If" in entry else entry
             assert rule.get("CidrIp") not in INTERNET or (rule["FromPort"], rule["ToPort"]) == (443, 443)
-    for closed in ("Database", "Redis", "Endpoint"):
+    for closed in ("Database", "Redis", "FileSystem", "Endpoint"):
         [rule] = groups[f"network.{closed}SecurityGroup"]["SecurityGroupEgress"]
         assert rule["CidrIp"] == "127.0.0.1/32"
 
@@ -160,12 +171,14 @@ def test_only_the_load_balancer_is_reached_from_outside() -> None:
     }
     open_ones = {name for name, sources in ranges.items() if {"Ref": "ClientCidr"} in sources}
     assert open_ones == {"network.LoadBalancerSecurityGroup"}
-    assert [
-        name for name, rule in _of_type("AWS::EC2::SecurityGroupIngress") if "SourceSecurityGroupId" not in rule
-    ] == []
+    inbound = dict(_of_type("AWS::EC2::SecurityGroupIngress"))
+    plaintext = inbound.pop("network.LoadBalancerIngressForOpenWebUi")
+    assert (plaintext["GroupId"], plaintext["CidrIp"]) == ({"Ref": "LoadBalancerSecurityGroup"}, {"Ref": "ClientCidr"})
+    assert PARSED["network"]["Resources"]["LoadBalancerIngressForOpenWebUi"]["Condition"] == "HasOpenWebUiListener"
+    assert [name for name, rule in inbound.items() if "SourceSecurityGroupId" not in rule] == []
     rules = {
-        (rule["GroupId"]["Ref"], rule["FromPort"]["Ref"], rule["SourceSecurityGroupId"]["Ref"])
-        for _, rule in _of_type("AWS::EC2::SecurityGroupIngress")
+        (rule["GroupId"]["Ref"], _port(rule["FromPort"]), rule["SourceSecurityGroupId"]["Ref"])
+        for rule in inbound.values()
     }
     assert rules == {
         ("TaskSecurityGroup", "GatewayPort", "LoadBalancerSecurityGroup"),
@@ -173,6 +186,9 @@ def test_only_the_load_balancer_is_reached_from_outside() -> None:
         ("DatabaseSecurityGroup", "DatabasePort", "RotationSecurityGroup"),
         ("RedisSecurityGroup", "RedisPort", "TaskSecurityGroup"),
         ("MockSecurityGroup", "MockPort", "TaskSecurityGroup"),
+        ("OpenWebUiSecurityGroup", "OpenWebUiPort", "LoadBalancerSecurityGroup"),
+        ("TaskSecurityGroup", "GatewayPort", "OpenWebUiSecurityGroup"),
+        ("FileSystemSecurityGroup", 2049, "OpenWebUiSecurityGroup"),
     }
 
 
@@ -234,7 +250,13 @@ def test_what_holds_data_is_encrypted_private_and_kept() -> None:
     for name, group in _of_type("AWS::Logs::LogGroup"):
         assert group["KmsKeyId"], name
         assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
-    keeps = ("AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup")
+    keeps = (
+        "AWS::EFS::FileSystem",
+        "AWS::S3::Bucket",
+        "AWS::ECR::Repository",
+        "AWS::SecretsManager::Secret",
+        "AWS::Logs::LogGroup",
+    )
     for parsed in PARSED.values():
         for name, resource in parsed["Resources"].items():
             if name == "SaltKeySecret":
@@ -254,6 +276,7 @@ def test_images_are_scanned_immutable_and_never_latest() -> None:
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
     pattern = PARSED["gateway"]["Parameters"]["Image"]["AllowedPattern"]
     assert PARSED["mock"]["Parameters"]["Image"]["AllowedPattern"] == pattern
+    assert PARSED["webui"]["Parameters"]["Image"]["AllowedPattern"] == pattern
     accepted = ("a.example/headgate:0.1.0", f"headgate@sha256:{'a' * 64}", "headgate:latest-1")
     refused = ("headgate", "headgate:latest", "a.example:5000/headgate", f"headgate@sha256:{'a' * 63}")
     assert [image for image in (*accepted, *refused) if re.fullmatch(pattern, image)] == list(accepted)
@@ -291,7 +314,8 @@ def test_the_load_balancer_is_as_documented() -> None:
     assert (_default("alb", "HealthCheckIntervalSeconds"), _default("alb", "HealthCheckTimeoutSeconds")) == (30, 15)
     rules = {
         rule["Priority"]: rule["Conditions"][0]["PathPatternConfig"]["Values"]
-        for _, rule in _of_type("AWS::ElasticLoadBalancingV2::ListenerRule")
+        for name, rule in _of_type("AWS::ElasticLoadBalancingV2::ListenerRule")
+        if name.startswith("alb.")
     }
     assert rules[10] == ["/v1/*"]
     assert rules[20] == ["/health", "/health/*"]
@@ -333,6 +357,7 @@ def test_rules_on_bodies_only_count_on_paths_that_take_prompts() -> None:
     pattern = elsewhere["NotStatement"]["Statement"]["RegexMatchStatement"]["RegexString"]
     assert re.search(pattern, "/v1/chat/completions")
     assert re.search(pattern, "/chat/completions")
+    assert re.search(pattern, "/api/chat/completions")
     assert not re.search(pattern, "/ui/login")
     assert "RateBasedStatement" in rules["rate"]["Statement"]
 
@@ -377,11 +402,20 @@ def test_the_service_is_as_documented() -> None:
     for container in task["ContainerDefinitions"]:
         assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
         assert container["Image"] == {"Ref": "Image"}
-    names = [
-        one["Name"] if "Name" in one else one["Fn::If"][1]["Name"] for one in task["ContainerDefinitions"][1]["Secrets"]
-    ]
+    names = [_name(one) for one in task["ContainerDefinitions"][1]["Secrets"]]
     assert {"LITELLM_MASTER_KEY", "UI_USERNAME", "UI_PASSWORD", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"} <= set(names)
     assert {"DATABASE_URL", "LITELLM_SALT_KEY"} <= set(names)
+
+
+def test_the_gateway_gets_the_window_of_its_master_key_and_litellm_the_one_key_that_it_knows() -> None:
+    secrets = {_name(one): one for one in _resource("gateway", "TaskDefinition")["ContainerDefinitions"][1]["Secrets"]}
+    arn = {"Fn::ImportValue": {"Fn::Sub": "${Project}-${Environment}-MasterKeySecretArn"}}
+    condition, given, otherwise = secrets["HEADGATE_MASTER_KEY"]["Fn::If"]
+    assert (condition, given["ValueFrom"], otherwise) == ("WholeMasterKey", arn, {"Ref": "AWS::NoValue"})
+    condition, whole, member = secrets["LITELLM_MASTER_KEY"]["ValueFrom"]["Fn::If"]
+    assert (condition, whole) == ("WholeMasterKey", arn)
+    assert member == {"Fn::Sub": ["${Arn}:LITELLM_MASTER_KEY::", {"Arn": arn}]}
+    assert PARSED["gateway"]["Conditions"]["WholeMasterKey"] == {"Fn::Equals": [{"Ref": "MasterKeyForm"}, "whole"]}
 
 
 def test_the_mock_is_reached_by_its_private_name_and_by_nobody_but_the_gateway() -> None:
@@ -395,7 +429,9 @@ def test_the_mock_is_reached_by_its_private_name_and_by_nobody_but_the_gateway()
     assert service["CapacityProviderStrategy"] == [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]
     assert service["Cluster"] == {"Fn::ImportValue": {"Fn::Sub": "${Project}-${Environment}-ClusterName"}}
     assert service["ServiceRegistries"] == [{"RegistryArn": {"Fn::GetAtt": ["DiscoveryService", "Arn"]}}]
-    assert _resource("mock", "Namespace")["Name"] == {"Fn::Sub": "${Project}-${Environment}.internal"}
+    assert _resource("network", "Namespace")["Name"] == {"Fn::Sub": "${Project}-${Environment}.internal"}
+    namespace = {"Fn::ImportValue": {"Fn::Sub": "${Project}-${Environment}-NamespaceId"}}
+    assert _resource("mock", "DiscoveryService")["NamespaceId"] == namespace
     name = _resource("mock", "DiscoveryService")["Name"]
     url = PARSED["mock"]["Outputs"]["MockUrl"]["Value"]["Fn::Sub"]
     assert url == f"http://{name}.${{Project}}-${{Environment}}.internal:${{MockPort}}/v1"
@@ -427,6 +463,7 @@ ALARMS = [
     ("alb", "HealthyHostAlarm", "HealthyHostCount", 2, "<", 3, 60),
     ("alb", "LatencyAlarm", "TargetResponseTime", 0.5, ">", 3, 300),
     ("alb", "ErrorRateAlarm", None, 1, ">", 2, None),
+    ("webui", "UnhealthyHostAlarm", "UnHealthyHostCount", 1, ">=", 3, 60),
 ]
 COMPARISONS = {
     ">": "GreaterThanThreshold",

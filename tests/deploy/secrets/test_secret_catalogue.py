@@ -5,7 +5,7 @@ import re
 import pytest
 
 from headgate.deploy.engine import SAFETY_RULES, Operation, Risk, Safety, safety_of
-from headgate.deploy.secrets import CATALOGUE, SecretsUsageError, Turnover, find
+from headgate.deploy.secrets import CATALOGUE, SecretsUsageError, Turnover, catalogue_for, find
 
 BY_NAME = {entry.name: entry for entry in CATALOGUE}
 
@@ -29,6 +29,8 @@ BY_NAME = {entry.name: entry for entry in CATALOGUE}
         ),
         ("salt-key", {"LITELLM_SALT_KEY": 48}),
         ("redis", {"REDIS_PASSWORD": 64}),
+        ("open-webui-key", {"OPENAI_API_KEY": "", "WEBUI_SECRET_KEY": 48}),
+        ("open-webui-admin", {"WEBUI_ADMIN_EMAIL": "admin@headgate.internal", "WEBUI_ADMIN_PASSWORD": 24}),
     ],
 )
 def test_what_each_secret_holds(name: str, members: dict[str, object]) -> None:
@@ -44,6 +46,8 @@ def test_how_each_secret_gets_another_value() -> None:
         "database": Turnover.AUTOMATIC,
         "salt-key": Turnover.NEVER,
         "redis": Turnover.MANUAL,
+        "open-webui-key": Turnover.MANUAL,
+        "open-webui-admin": Turnover.MANUAL,
     }
 
 
@@ -56,10 +60,24 @@ def test_how_each_secret_gets_another_value() -> None:
         ("salt-key", Safety.BLOCKED),
         ("ui-password", Safety.CONFIRM),
         ("api-keys", Safety.CONFIRM),
+        ("open-webui-key", Safety.CONFIRM),
     ],
 )
 def test_what_replacing_a_secret_takes(name: str, safety: Safety) -> None:
     assert safety_of(Risk(BY_NAME[name].resource, Operation.REGENERATE)).safety is safety
+
+
+def test_an_environment_has_the_secrets_of_what_runs_in_it() -> None:
+    everywhere = ["master-key", "ui-password", "api-keys", "database", "salt-key"]
+    webui = ["open-webui-key", "open-webui-admin"]
+
+    def names(*, redis: bool, open_webui: bool) -> list[str]:
+        return [entry.name for entry in catalogue_for(redis=redis, open_webui=open_webui)]
+
+    assert names(redis=False, open_webui=False) == everywhere
+    assert names(redis=True, open_webui=False) == [*everywhere, "redis"]
+    assert names(redis=False, open_webui=True) == [*everywhere, *webui]
+    assert names(redis=True, open_webui=True) == list(BY_NAME)
 
 
 def test_the_safety_rules_speak_of_secrets_that_there_are() -> None:

@@ -32,7 +32,10 @@ from tests.doubles.secrets_manager import REGION, Cloud
 PREFIX = "headgate/dev"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 HOST = {"database": {"host": "db.example"}}
-KEYS = {"api-keys": {"OPENAI_API_KEY": "sk-canary-openai"}}
+KEYS = {
+    "api-keys": {"OPENAI_API_KEY": "sk-canary-openai"},
+    "open-webui-key": {"OPENAI_API_KEY": "sk-canary-open-webui"},
+}
 
 
 @pytest.fixture
@@ -409,7 +412,7 @@ def test_what_is_missing_or_empty(cloud: Cloud, vault: Vault) -> None:
     assert problems(vault, "redis") == ("it is scheduled for deletion",)
     found = status(vault, datetime.now(UTC))
     assert [one.name for one in found if one.empty] == [
-        f"{PREFIX}/{name}" for name in ("api-keys", "database", "redis")
+        f"{PREFIX}/{name}" for name in ("api-keys", "database", "redis", "open-webui-key")
     ]
 
 

@@ -138,6 +138,29 @@ def test_the_mock_is_on_in_the_benchmark_unless_its_image_is_not_there(tmp_path:
     )
 
 
+def test_open_webui_needs_a_way_to_its_image(tmp_path: Path) -> None:
+    text = f"{PLAIN}open_webui: true\nenvironments:\n  dev:\n"
+    [told] = problems(tmp_path, text)
+    assert told.startswith("headgate.deploy.yaml:3: dev: open_webui: without a NAT gateway tasks pull images from ECR")
+    assert load(tmp_path, f"{text}nat: true\n").environment("dev").open_webui
+    copy = "123456789012.dkr.ecr.us-east-1.amazonaws.com/headgate-dev:open-webui-0.11.0"
+    assert load(tmp_path, f"{text}open_webui_image: {copy}\n").environment("dev").open_webui_image == copy
+
+
+def test_a_name_of_open_webui_lies_in_the_zone_of_a_domain(tmp_path: Path) -> None:
+    text = f"{PLAIN}open_webui_domain: chat.example.com\nenvironments:\n  dev:\n"
+    [told] = problems(tmp_path, text)
+    assert told.startswith("headgate.deploy.yaml:3: dev: open_webui_domain: a name for Open WebUI takes a domain")
+    assert load(tmp_path, f"{text}domain: llm.example.com\n").environment("dev").open_webui_domain == "chat.example.com"
+
+
+def test_load_balancers_take_tasks_out_as_the_guides_say(tmp_path: Path) -> None:
+    settings = load(tmp_path, PLAIN)
+    found = {name: (one.health_check_path, one.unhealthy_threshold) for name, one in settings.environments.items()}
+    assert found["dev"] == ("/health/liveliness", 5)
+    assert found["benchmark"] == ("/health/readiness", 3)
+
+
 def test_one_machine_runs_two_gateways_that_share_redis(tmp_path: Path) -> None:
     dev = load(tmp_path, "platform: compose\n").environment("dev")
     assert (dev.tasks, dev.redis, dev.listen_address, dev.listen_port) == (2, True, "127.0.0.1", 4000)

@@ -24,6 +24,8 @@ INTERFACE_ENDPOINTS = (
 """The services that tasks without internet access reach through interface endpoints; S3's is a gateway, and free."""
 MOCK_TASKS = (2, 1, 2)
 """Tasks of the mock upstream, and vCPU and GB of each, as its stack makes them."""
+WEBUI_TASK = (Decimal("0.5"), 2)
+"""vCPU and GB of Open WebUI's one task, as its stack makes it."""
 UNITS_PER_CPU = 1024
 MB_PER_GB = 1024
 
@@ -67,7 +69,9 @@ def items(environment: Environment, usage: Usage) -> Iterator[Item]:
     if environment.platform != "ecs":
         return
     yield from _tasks(environment)
+    yield from _open_webui(environment)
     yield from _mock(environment)
+    yield from _private_names(environment)
     yield from _stores(environment)
     yield from _network(environment, usage)
     yield from _management(environment, usage)
@@ -85,6 +89,8 @@ def meters(environment: Environment) -> Iterator[Meter]:
     yield Meter("Secret reads", "secret.calls", "task starts and re-reads")
     yield Meter("Image storage", "registry.storage", "images kept in the repository")
     yield Meter("Database backups", "rds.backup", "backups beyond the size of the database")
+    if environment.open_webui:
+        yield Meter("Open WebUI files", "files.storage", "chats, uploaded files and their index")
     if environment.container_insights:
         yield Meter("Container Insights", "container-insights.metric", "metrics of cluster, service, tasks, containers")
     if environment.waf:
@@ -102,6 +108,20 @@ def _tasks(environment: Environment) -> Iterator[Item]:
     )
 
 
+def _open_webui(environment: Environment) -> Iterator[Item]:
+    if not environment.open_webui:
+        return
+    kind, price = ("Spot", "fargate.spot") if environment.spot else ("on demand", "fargate")
+    cpu, memory = WEBUI_TASK
+    yield Item(f"Open WebUI vCPU ({kind})", f"{price}.vcpu", cpu * HOURS, f"1 task x {cpu} vCPU x {HOURS} h")
+    yield Item(f"Open WebUI memory ({kind})", f"{price}.memory", memory * HOURS, f"1 task x {memory} GB x {HOURS} h")
+
+
+def _private_names(environment: Environment) -> Iterator[Item]:
+    if environment.open_webui or environment.mock_upstream:
+        yield Item("Private DNS zone", "dns.zone", Decimal(1), "1 zone for names inside the VPC")
+
+
 def _mock(environment: Environment) -> Iterator[Item]:
     if not environment.mock_upstream:
         return
@@ -110,7 +130,6 @@ def _mock(environment: Environment) -> Iterator[Item]:
     yield Item(
         "Mock memory (Spot)", "fargate.spot.memory", tasks * memory * HOURS, f"{tasks} tasks x {memory} GB x {HOURS} h"
     )
-    yield Item("Private DNS zone", "dns.zone", Decimal(1), "1 zone for the mock's name")
 
 
 def _stores(environment: Environment) -> Iterator[Item]:
@@ -135,7 +154,8 @@ def _network(environment: Environment, usage: Usage) -> Iterator[Item]:
     reckoning = f"{usage.endpoints} endpoints x {subnets} zones x {HOURS} h"
     yield Item("Interface endpoints", "endpoint.hour", usage.endpoints * subnets * HOURS, reckoning)
     if environment.domain is not None:
-        yield Item("Certificate", "certificate.month", Decimal(1), "public certificates are free")
+        certificates = Decimal(1 + environment.open_webui)
+        yield Item("Certificate", "certificate.month", certificates, "public certificates are free")
     if environment.waf:
         yield Item("WAF web ACL", "waf.acl", Decimal(1), "1 ACL")
         yield Item("WAF rules", "waf.rule", Decimal(usage.waf_rules), f"{usage.waf_rules} rules and rule groups")
@@ -143,14 +163,16 @@ def _network(environment: Environment, usage: Usage) -> Iterator[Item]:
 
 def _management(environment: Environment, usage: Usage) -> Iterator[Item]:
     yield Item("KMS key", "kms.key", Decimal(1), "1 key of the customer")
-    # Master key, salt key, UI password, provider keys, database, administrator (which RDS makes), and that of Redis.
-    secrets = 6 + environment.redis if usage.secrets is None else usage.secrets
+    # Master key, salt key, UI password, provider keys, database, administrator (which RDS makes); Redis has one, Open
+    # WebUI two.
+    made = 6 + environment.redis + 2 * environment.open_webui
+    secrets = made if usage.secrets is None else usage.secrets
     yield Item("Secrets", "secret.month", Decimal(secrets), f"{secrets} secrets")
     kept = usage.log_gb * environment.log_retention_days / 30
     days = f"{usage.log_gb} GB a month kept {environment.log_retention_days} days, uncompressed"
     yield Item("Logs taken in", "logs.ingestion", usage.log_gb, f"{usage.log_gb} GB a month")
     yield Item("Logs kept", "logs.storage", kept, days)
-    alarms = 12 + environment.redis if usage.alarms is None else usage.alarms
+    alarms = 12 + environment.redis + environment.open_webui if usage.alarms is None else usage.alarms
     yield Item("Alarms", "alarm.month", Decimal(alarms), f"{alarms} alarms")
     yield Item("Dashboard", "dashboard.month", Decimal(usage.dashboards), f"{usage.dashboards} dashboard")
     yield Item("Custom metric", "metric.month", Decimal(usage.custom_metrics), "the gateway's overhead")

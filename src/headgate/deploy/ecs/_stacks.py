@@ -7,13 +7,15 @@ from headgate.core.errors import ConfigurationError
 from headgate.deploy.ecs._environment import Environment, Inputs
 from headgate.deploy.ecs._templates import Template, parse_template, template_text
 
-TEMPLATES = ("bootstrap", "security", "network", "alb", "database", "redis", "gateway", "mock", "monitoring")
+TEMPLATES = ("bootstrap", "security", "network", "alb", "database", "redis", "gateway", "webui", "mock", "monitoring")
 """Every template, in the order in which stacks are created; they are deleted in the reverse one."""
 
 CAPABILITIES = ("CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 """What the templates ask for: roles with names, and deletion policies that follow a parameter."""
 
 _SMALL_CLASSES = ("micro", "small")
+_WEBUI_LISTENER_PORT = "8080"
+"""The load balancer's port for Open WebUI where there is no domain."""
 _LONGEST_NAMES = 29
 """Project and environment together: buckets may have 63 characters, and account, region and words take up to 34."""
 
@@ -56,7 +58,7 @@ def stack_specs(environment: Environment, inputs: Inputs, *, keep_data: bool | N
     keep = environment.deletion_protection if keep_data is None else keep_data
     parameters = _parameters(environment, inputs)
     parameters["database"]["DatabasePolicy"] = "Delete" if keep_data is False else "Snapshot"
-    by_switch = {"redis": environment.redis, "mock": environment.mock_upstream}
+    by_switch = {"redis": environment.redis, "webui": environment.open_webui, "mock": environment.mock_upstream}
     templates = [name for name in TEMPLATES if by_switch.get(name, True)]
     return tuple(_spec(name, environment, parameters[name], keep) for name in templates)
 
@@ -83,6 +85,8 @@ def _parameters(environment: Environment, inputs: Inputs) -> dict[str, dict[str,
     """Return what differs from the templates' defaults, or may, by template."""
     retention = {"LogRetentionDays": str(environment.log_retention_days)}
     redis = {"Redis": _flag(environment.redis)}
+    webui = {"OpenWebUi": _flag(environment.open_webui)}
+    webui_port = _WEBUI_LISTENER_PORT if environment.open_webui and not environment.domain else "0"
     return {
         "bootstrap": {},
         "security": {
@@ -90,6 +94,7 @@ def _parameters(environment: Environment, inputs: Inputs) -> dict[str, dict[str,
             "AlarmEmail": environment.alarm_email or "",
             "CloudTrail": _flag(environment.cloudtrail),
             "BudgetDollars": str(environment.budget_dollars or 0),
+            **webui,
         },
         "network": {
             "VpcCidr": environment.vpc_cidr,
@@ -98,6 +103,9 @@ def _parameters(environment: Environment, inputs: Inputs) -> dict[str, dict[str,
             "PrivateSubnet1Cidr": environment.private_subnets[0],
             "PrivateSubnet2Cidr": environment.private_subnets[1],
             "NatGateway": _flag(environment.nat),
+            "PrivateNames": _flag(environment.open_webui or environment.mock_upstream),
+            "OpenWebUiListenerPort": webui_port,
+            **webui,
             **retention,
         },
         "alb": {
@@ -106,6 +114,10 @@ def _parameters(environment: Environment, inputs: Inputs) -> dict[str, dict[str,
             "AllowPlaintext": _flag(environment.allow_plaintext),
             "DeletionProtection": _flag(environment.deletion_protection),
             "Waf": _flag(environment.waf),
+            "OpenWebUiDomainName": _webui_domain(environment),
+            "OpenWebUiListenerPort": webui_port,
+            "HealthCheckPath": environment.health_check_path,
+            "UnhealthyThreshold": str(environment.unhealthy_threshold),
             # The benchmark guide's two, where there are two to begin with.
             "HealthyHostAlarmThreshold": str(min(2, environment.min_tasks)),
         },
@@ -114,6 +126,7 @@ def _parameters(environment: Environment, inputs: Inputs) -> dict[str, dict[str,
         | retention,
         "redis": {"RedisNodeType": environment.redis_node_type, "MultiAz": _flag(environment.multi_az)},
         "gateway": _gateway_parameters(environment, inputs) | redis | retention,
+        "webui": _webui_parameters(environment) | retention,
         "mock": {"Image": inputs.image} | retention,
         "monitoring": {},
     }
@@ -138,13 +151,15 @@ def _database_parameters(environment: Environment) -> dict[str, str]:
 
 
 def _gateway_parameters(environment: Environment, inputs: Inputs) -> dict[str, str]:
-    # LiteLLM's image runs as root and writes beside its code.
-    litellm = environment.image == "litellm" or "litellm" in environment.image.rpartition("/")[2]
+    # LiteLLM's image runs as root, writes beside its code and knows one master key.
+    litellm = environment.runs_litellm
     return {
         "Image": inputs.image,
         "ConfigurationKey": inputs.configuration,
         "ContainerUser": "0" if litellm else "10001:10001",
         "ReadonlyRootFilesystem": _flag(not litellm),
+        "MasterKeyForm": "member" if litellm else "whole",
+        "PrivateName": _flag(environment.open_webui),
         "TaskCpu": str(environment.task_cpu),
         "TaskMemory": str(environment.task_memory),
         "Workers": str(environment.workers),
@@ -155,6 +170,18 @@ def _gateway_parameters(environment: Environment, inputs: Inputs) -> dict[str, s
         "Spot": _flag(environment.spot),
         "ContainerInsights": "enabled" if environment.container_insights else "disabled",
     }
+
+
+def _webui_parameters(environment: Environment) -> dict[str, str]:
+    image = {} if environment.open_webui_image is None else {"Image": environment.open_webui_image}
+    return image | {"DomainName": _webui_domain(environment), "Spot": _flag(environment.spot)}
+
+
+def _webui_domain(environment: Environment) -> str:
+    """Return Open WebUI's name, empty where it does not run or the gateway has none either."""
+    if not environment.open_webui or environment.domain is None:
+        return ""
+    return environment.open_webui_domain or f"chat.{environment.domain}"
 
 
 def _flag(value: bool) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from headgate.deploy.ecs._configuration import read_configuration
 from headgate.deploy.engine import Verdict
-from headgate.deploy.secrets import CATALOGUE, Entry, Status, Turnover, Vault, find, status
+from headgate.deploy.secrets import Entry, Status, Turnover, Vault, catalogue_for, find, status
 from headgate.deploy.settings import Environment
 from headgate.deploy.verification import Probe, Result
 
@@ -15,9 +15,7 @@ _NO_KEY = frozenset({"AWS_BEDROCK_REGION"})
 
 def secret_probes(environment: Environment, vault: Callable[[], Vault], now: Callable[[], datetime]) -> Iterator[Probe]:
     """Yield a probe for each secret that the environment has; `vault` raises `DeployError` without credentials."""
-    for entry in CATALOGUE:
-        if entry.name == "redis" and not environment.redis:
-            continue
+    for entry in catalogue_for(redis=environment.redis, open_webui=environment.open_webui):
         if entry.name == "api-keys":
             yield Probe("secret api-keys", lambda: _provider_keys(environment, vault()))
         else:

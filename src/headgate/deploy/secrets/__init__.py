@@ -1,6 +1,6 @@
 """The secrets of an environment in AWS Secrets Manager: what there are, created, set, rotated; never shown."""
 
-from headgate.deploy.secrets._catalogue import CATALOGUE, Entry, Member, Turnover, find
+from headgate.deploy.secrets._catalogue import CATALOGUE, Entry, Member, Turnover, catalogue_for, find
 from headgate.deploy.secrets._errors import SecretsError, SecretsUsageError, explained
 from headgate.deploy.secrets._operations import (
     Creation,
@@ -27,6 +27,7 @@ __all__ = [
     "Status",
     "Turnover",
     "Vault",
+    "catalogue_for",
     "create_missing",
     "explained",
     "find",

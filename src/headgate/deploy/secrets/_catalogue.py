@@ -35,7 +35,8 @@ class Entry:
     """One secret.
 
     `plain` is the member that a text which is no JSON object is meant for. `resource` is the secret's name in the
-    safety rules. With `any_member` one of its members is enough, otherwise each must be there.
+    safety rules. With `any_member` one of its members is enough, otherwise each must be there. Environments have it
+    where `setting` is on, all of them where that is None.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Entry:
     resource: str
     plain: str | None = None
     any_member: bool = False
+    setting: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,8 +110,33 @@ CATALOGUE: tuple[Entry, ...] = (
         Turnover.MANUAL,
         "redis-password",
         plain="REDIS_PASSWORD",
+        setting="redis",
+    ),
+    Entry(
+        "open-webui-key",
+        "Open WebUI's virtual key of the gateway, and what it signs sessions with",
+        (Member("OPENAI_API_KEY"), Member("WEBUI_SECRET_KEY", 48)),
+        Turnover.MANUAL,
+        "open-webui-key",
+        plain="OPENAI_API_KEY",
+        setting="open_webui",
+    ),
+    Entry(
+        "open-webui-admin",
+        "the first login of Open WebUI, which it makes of them when it starts for the first time",
+        (Member("WEBUI_ADMIN_EMAIL", default="admin@headgate.internal"), Member("WEBUI_ADMIN_PASSWORD", 24)),
+        Turnover.MANUAL,
+        "open-webui-admin",
+        plain="WEBUI_ADMIN_PASSWORD",
+        setting="open_webui",
     ),
 )
+
+
+def catalogue_for(*, redis: bool, open_webui: bool) -> tuple[Entry, ...]:
+    """Return the secrets of an environment with these settings."""
+    on = {None, *(["redis"] if redis else []), *(["open_webui"] if open_webui else [])}
+    return tuple(entry for entry in CATALOGUE if entry.setting in on)
 
 
 def find(name: str) -> Entry:

@@ -43,6 +43,7 @@ def check(environment: Environment, like: str) -> Iterator[Problem]:
         yield from _sizes(environment, like)
         yield from _network(environment)
         yield from _mock(environment)
+        yield from _open_webui(environment)
 
 
 def _edge(environment: Environment) -> Iterator[Problem]:
@@ -80,6 +81,16 @@ def _mock(environment: Environment) -> Iterator[Problem]:
             "mock_upstream",
             "the mock runs in Headgate's image, and this environment deploys LiteLLM's. Run `headgate mock` where the"
             " gateway reaches it.",
+        )
+
+
+def _open_webui(environment: Environment) -> Iterator[Problem]:
+    if environment.open_webui_domain is not None and environment.domain is None:
+        yield "open_webui_domain", "a name for Open WebUI takes a domain, in whose zone it lies."
+    if environment.open_webui and not environment.nat and ".dkr.ecr." not in (environment.open_webui_image or ""):
+        yield (
+            "open_webui",
+            "without a NAT gateway tasks pull images from ECR only: set nat: true, or open_webui_image to a copy.",
         )
 
 

@@ -63,6 +63,7 @@ Tag = Annotated[str, _fits(r"[\w .:/=+@-]{1,128}", "up to 128 letters, digits, s
 Network = Annotated[str, AfterValidator(_network)]
 Address = Annotated[str, AfterValidator(_address)]
 Subnets = tuple[Network, Network]
+HealthCheckPath = Literal["/health/liveliness", "/health/readiness"]
 Port = Annotated[Count, Field(ge=1, le=65535)]
 
 
@@ -113,6 +114,12 @@ class Environment(Section):
     redis_node_type: NodeType = Field(default="cache.t4g.micro", description="node type of Redis")
     waf: bool = Field(default=False, description="web application firewall")
     deletion_protection: bool = Field(default=False, description="load balancer and database refuse to be deleted")
+    health_check_path: HealthCheckPath = Field(
+        default="/health/liveliness", description="what the load balancer asks each task"
+    )
+    unhealthy_threshold: Annotated[Count, Field(ge=2, le=10)] = Field(
+        default=5, description="bad answers after which a task gets no requests"
+    )
     container_insights: bool = Field(default=False, description="CloudWatch metrics per container")
     performance_insights: bool = Field(default=False, description="the database's own metrics")
     cloudtrail: bool = Field(default=False, description="a trail of API calls, where the account has none")
@@ -121,6 +128,12 @@ class Environment(Section):
     alarm_email: Email | None = Field(default=None, description="who gets alarms")
     budget_dollars: Positive | None = Field(default=None, description="monthly budget that raises an alarm")
     open_webui: bool = Field(default=False, description="Open WebUI as well, with a key of its own")
+    open_webui_domain: Domain | None = Field(
+        default=None, description="public name of Open WebUI; without it `chat.` before the domain"
+    )
+    open_webui_image: Image | None = Field(
+        default=None, description="Open WebUI's image; without it a pinned release, which takes `nat`"
+    )
     mock_upstream: bool = Field(default=False, description="a mock model beside the gateway, for load tests")
     listen_address: Address = Field(default="127.0.0.1", description="address of this machine that serves")
     listen_port: Port = Field(default=4000, description="port of this machine that serves")

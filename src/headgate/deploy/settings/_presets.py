@@ -31,6 +31,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "database_storage_gb": 100,
         "max_connections": 200,
         "log_retention_days": 7,
+        "health_check_path": "/health/readiness",
+        "unhealthy_threshold": 3,
         # The guide's figures come from a load test against a fake endpoint (https://docs.litellm.ai/docs/benchmarks).
         "mock_upstream": True,
     },
