@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from headgate.core.clock import monotonic
 from headgate.core.errors import GatewayError, InvalidRequestError, NotSupportedError, UpstreamError
 from headgate.core.identifiers import call_id
-from headgate.core.provider import Call, Operation, Provider, UpstreamRequest
+from headgate.core.provider import Call, Operation, Provider
 from headgate.core.usage import Usage
 from headgate.dialects import FILES, Request, decode, dialect_of
 from headgate.gateway import _headers as header_lines
@@ -189,8 +189,14 @@ class Journey:
         Raises `UpstreamError` while another one may still be tried, and `InvalidRequestError`, with nothing sent, when
         this one can not express the request.
         """
-        call = self._request.call
-        request = await self._encode()
+        call, provider = self._request.call, self._provider
+        call.wildcard = self._routed.wildcard
+        if provider.credentials is not None and not provider.credentials.available:
+            await self._wait_for(self._services.upstreams.refresh(provider.credentials))
+        wanted = provider.attachments(call)
+        if wanted:
+            await self._wait_for(self._fetch(wanted))
+        request = provider.encode(call)
         timeouts = self._timeouts(self._deployment.provider)
         self._sent_at = monotonic()
         try:
@@ -201,17 +207,6 @@ class Journey:
             await self._stream(response, timeouts)
         else:
             self._answer(response, await response.read())
-
-    async def _encode(self) -> UpstreamRequest:
-        """Return what goes upstream, once there is everything that it takes."""
-        call, provider = self._request.call, self._provider
-        call.wildcard = self._routed.wildcard
-        if provider.credentials is not None and not provider.credentials.available:
-            await self._wait_for(self._services.upstreams.refresh(provider.credentials))
-        wanted = provider.attachments(call)
-        if wanted:
-            await self._wait_for(self._fetch(wanted))
-        return provider.encode(call)
 
     async def _fetch(self, urls: Sequence[str]) -> None:
         """Attach files to the call, each fetched once for all attempts. Raises `InvalidRequestError`."""
