@@ -20,6 +20,7 @@ ELSEWHERE = {
     "deploying.md": "tests/deploy/test_deploying_page.py",
     "load-testing.md": "tests/deploy/load/test_load_testing_page.py",
     "pipelines.md": "tests/deploy/pipelines/test_documentation.py",
+    "verifying.md": "tests/deploy/ecs/test_verifying_page.py",
 }
 """Pages whose blocks a test of their own executes."""
 
