@@ -138,6 +138,15 @@ def test_the_mock_is_on_in_the_benchmark_unless_its_image_is_not_there(tmp_path:
     )
 
 
+def test_a_pool_reaches_litellm_in_a_configuration_only(tmp_path: Path) -> None:
+    text = f"{PLAIN}image: litellm\ndatabase_pool: 5\nenvironments:\n  dev:\n"
+    [told] = problems(tmp_path, text)
+    assert told.startswith("headgate.deploy.yaml:4: dev: database_pool: LiteLLM reads it from its configuration")
+    (tmp_path / "config.yaml").write_text("model_list: []\n")
+    assert load(tmp_path, f"{text}configuration: config.yaml\n").environment("dev").database_pool == 5
+    assert load(tmp_path, text.replace("litellm", "headgate")).environment("dev").database_pool == 5
+
+
 def test_open_webui_needs_a_way_to_its_image(tmp_path: Path) -> None:
     text = f"{PLAIN}open_webui: true\nenvironments:\n  dev:\n"
     [told] = problems(tmp_path, text)

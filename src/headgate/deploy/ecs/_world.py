@@ -52,7 +52,9 @@ class World:
     @cached_property
     def configuration(self) -> GatewayConfiguration | None:
         """Return the gateway's configuration, None where the built-in one serves. Raises `ConfigurationError`."""
-        return None if self._given.configuration is None else read_configuration(self._given.configuration)
+        given = self._given
+        pool = given.database_pool if given.runs_litellm else None
+        return None if given.configuration is None else read_configuration(given.configuration, database_pool=pool)
 
     @cached_property
     def vault(self) -> Vault:

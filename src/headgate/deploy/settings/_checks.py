@@ -29,6 +29,9 @@ LOG_RETENTION = (
 """Days that CloudWatch Logs keeps
 (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
 
+LITELLM_POOL = 10
+"""Connections that each worker of LiteLLM 1.80.5 opens without being told (`litellm/proxy/proxy_cli.py`)."""
+
 PREVIOUS_KEY_DAYS = 7
 """A replaced master key stays valid that long (the ECS guide), so that rotations must lie further apart."""
 
@@ -42,6 +45,7 @@ def check(environment: Environment, like: str) -> Iterator[Problem]:
         yield from _edge(environment)
         yield from _sizes(environment, like)
         yield from _network(environment)
+        yield from _pool(environment)
         yield from _mock(environment)
         yield from _open_webui(environment)
 
@@ -72,6 +76,14 @@ def _sizes(environment: Environment, like: str) -> Iterator[Problem]:
         yield (
             "rotation_days",
             f"must be above {PREVIOUS_KEY_DAYS}: that many days the previous master key stays valid.",
+        )
+
+
+def _pool(environment: Environment) -> Iterator[Problem]:
+    if environment.runs_litellm and environment.configuration is None and environment.database_pool != LITELLM_POOL:
+        yield (
+            "database_pool",
+            f"LiteLLM reads it from its configuration, and without one opens {LITELLM_POOL}: set configuration.",
         )
 
 
