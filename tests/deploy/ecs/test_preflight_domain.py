@@ -35,7 +35,7 @@ def test_the_closest_public_zone_is_taken(account: Account) -> None:
     zone(account, "ample.com.")
     assert domain(subject(OPEN, account)) == (
         Verdict.PASSED,
-        f"llm.example.com goes to the zone example.com ({closest})",
+        f"llm.example.com in the zone example.com ({closest})",
     )
 
 
@@ -49,7 +49,7 @@ def test_a_domain_without_a_zone_fails(account: Account) -> None:
 def test_a_zone_that_is_named_is_looked_up(account: Account) -> None:
     found = zone(account, "example.com.")
     verdict, message = domain(subject(named(found), account))
-    assert (verdict, message) == (Verdict.PASSED, f"llm.example.com goes to the zone example.com ({found})")
+    assert (verdict, message) == (Verdict.PASSED, f"llm.example.com in the zone example.com ({found})")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,19 @@ def test_a_name_that_has_a_record_is_taken(account: Account) -> None:
     assert verdict is Verdict.FAILED
     assert message.startswith("llm.example.com has a record already (CNAME)")
     assert domain(subject(OPEN, account, EVERYTHING - {"alb"}))[0] is Verdict.PASSED
+
+
+def test_open_webui_has_a_name_in_the_same_zone(account: Account) -> None:
+    found = zone(account, "example.com.")
+    chat = environment("prod", open_webui=True, hosted_zone_id=None)
+    assert domain(subject(chat, account)) == (
+        Verdict.PASSED,
+        f"llm.example.com and chat.llm.example.com in the zone example.com ({found})",
+    )
+    outside = chat.model_copy(update={"open_webui_domain": "chat.example.org"})
+    verdict, message = domain(subject(outside, account))
+    assert verdict is Verdict.FAILED
+    assert message.startswith("chat.example.org lies outside of the zone example.com of llm.example.com")
 
 
 def test_a_name_too_long_for_a_certificate_fails(account: Account) -> None:

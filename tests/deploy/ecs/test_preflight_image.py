@@ -1,36 +1,20 @@
 """Whether tasks can pull the gateway's image."""
 
-import contextlib
 import json
 
 import pytest
 
 from headgate.deploy.ecs import Account
 from headgate.deploy.ecs._image import image_tag
-from headgate.deploy.ecs._preflight._image import image
+from headgate.deploy.ecs._preflight._image import image, is_webui_in_ecr, webui_image
 from headgate.deploy.ecs._preflight._questions import RefusedError
 from headgate.deploy.engine import Verdict
 from tests.deploy.ecs.environments import ACCOUNT, DIGEST, environment
-from tests.deploy.ecs.preflights import EVERYTHING, subject
+from tests.deploy.ecs.preflights import EVERYTHING, pushed, subject
 from tests.doubles.moto_offers import answering
 
 WITHOUT_IMAGE = EVERYTHING - {"image"}
 ECR = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
-
-
-def pushed(account: Account, tag: str, repository: str = "headgate-dev") -> str:
-    """Push an image, into a new repository where there is none, and return its digest."""
-    ecr = account.client("ecr")
-    with contextlib.suppress(ecr.exceptions.RepositoryAlreadyExistsException):
-        ecr.create_repository(repositoryName=repository)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-        "config": {"digest": f"sha256:{tag.encode().hex():0>64.64}"},
-        "layers": [],
-    }
-    answer = ecr.put_image(repositoryName=repository, imageManifest=json.dumps(manifest), imageTag=tag)
-    return str(answer["image"]["imageId"]["imageDigest"])
 
 
 def test_what_the_run_brings_needs_not_be_there(account: Account) -> None:
@@ -45,7 +29,7 @@ def test_what_the_run_brings_needs_not_be_there(account: Account) -> None:
     [
         ("ghcr.io/berriai/litellm:latest", "ghcr.io/berriai/litellm:latest names another image every day"),
         (f"{ECR}/headgate-dev:latest", "names another image every day"),
-        (f"{ECR}/headgate-dev", "has neither tag nor digest, which means `latest`"),
+        (f"{ECR}/headgate-dev", "names another image every day"),
     ],
 )
 def test_an_image_that_changes_under_its_name_is_refused(account: Account, named: str, sentence: str) -> None:
@@ -123,6 +107,25 @@ def test_an_image_of_several_platforms_has_to_hold_that_of_tasks(
     verdict, message = image(subject(of, account, WITHOUT_IMAGE))
     assert verdict is expected
     assert message.startswith(sentence)
+
+
+def test_the_image_of_open_webui_is_used_as_it_is(account: Account) -> None:
+    of = environment("dev", open_webui=True, open_webui_image=f"{ECR}/chat:1.0")
+    assert is_webui_in_ecr(subject(of, account))
+    assert webui_image(subject(of, account))[0] is Verdict.FAILED
+    pushed(account, "1.0", "chat")
+    assert webui_image(subject(of, account))[0] is Verdict.WARNING
+    pushed(account, "open-webui")
+    ours = of.model_copy(update={"open_webui_image": f"{ECR}/headgate-dev:open-webui"})
+    assert webui_image(subject(ours, account)) == (Verdict.PASSED, "headgate-dev:open-webui is there")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"nat": True}, {"nat": True, "open_webui_image": "ghcr.io/open-webui/open-webui:1"}, {"open_webui": False}],
+)
+def test_an_image_of_open_webui_outside_of_ecr_is_not_looked_at(account: Account, changes: dict[str, object]) -> None:
+    assert not is_webui_in_ecr(subject(environment("dev", **{"open_webui": True, **changes}), account))
 
 
 def test_a_registry_that_may_not_be_asked_is_unknown(account: Account) -> None:

@@ -112,6 +112,14 @@ def test_spare_capacity_has_a_quota_of_its_own_which_the_mock_shares(account: Ac
     assert _quotas.fargate_quota(subject(on_demand, account))[1].startswith("1 tasks x 0.5 vCPU = 0.5 of 6 vCPU of")
 
 
+def test_open_webui_runs_where_the_gateway_does(account: Account) -> None:
+    granting(account, 6)
+    chat = environment("prod", open_webui=True)
+    verdict, message = _quotas.fargate_quota(subject(chat, account))
+    assert verdict is Verdict.PASSED
+    assert message.startswith("2 tasks x 0.5 vCPU + 0.5 of other services = 1.5 of 6 vCPU of Fargate;")
+
+
 def test_a_new_account_has_no_room_for_the_benchmark(account: Account) -> None:
     granting(account, 6)
     verdict, message = _quotas.fargate_quota(subject(BENCHMARK, account))

@@ -13,8 +13,8 @@ from headgate.deploy.ecs import Account, Caller
 from headgate.deploy.ecs._preflight import CHECKS, preflight
 from headgate.deploy.engine import Check, Verdict
 from headgate.deploy.settings import Environment
-from tests.deploy.ecs.environments import environment
-from tests.deploy.ecs.preflights import EVERYTHING, NOW
+from tests.deploy.ecs.environments import ACCOUNT, environment
+from tests.deploy.ecs.preflights import EVERYTHING, NOW, pushed
 from tests.doubles.moto_offers import answering
 
 CANARY = "sk-canary-4711"
@@ -36,9 +36,17 @@ def everything(tmp_path: Path, account: Account) -> Environment:
         "  - {model_name: titan, litellm_params: {model: 'bedrock/amazon.titan-embed-text-v2:0'}}\n"
         "  - {model_name: sonnet, litellm_params: {model: bedrock/us.anthropic.claude-sonnet-4-6}}\n"
     )
+    registry = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
     of = environment(
-        "prod", configuration=configuration, alarm_email="a@example.com", budget_dollars=5, hosted_zone_id=None
+        "prod",
+        configuration=configuration,
+        alarm_email="a@example.com",
+        budget_dollars=5,
+        hosted_zone_id=None,
+        open_webui=True,
+        open_webui_image=f"{registry}/headgate-prod:open-webui",
     )
+    pushed(account, "open-webui", "headgate-prod")
     return of.model_copy(update={"hosted_zone_id": zone.rpartition("/")[2]})
 
 

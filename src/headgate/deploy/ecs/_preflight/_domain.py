@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from headgate.deploy.ecs._graph import parameter_values
 from headgate.deploy.ecs._preflight._questions import AnswerError
 from headgate.deploy.ecs._preflight._subject import Result, Subject
 from headgate.deploy.engine import Verdict
@@ -14,20 +15,30 @@ _ADDRESSES = ("A", "AAAA", "CNAME")
 
 
 def domain(subject: Subject) -> Result:
-    """Look for the public zone that the domain's record and the proof of its certificate go to."""
-    named = subject.environment.domain
-    assert named is not None  # noqa: S101 - this check applies only with one
-    if len(named) > _LONGEST:
-        return Verdict.FAILED, f"{named} has {len(named)} characters; certificates have room for {_LONGEST}."
-    zone = _zone_of(subject, named)
+    """Look for the public zone that the names' records and the proof of their certificates go to."""
+    names = _names(subject)
+    if long := [name for name in names if len(name) > _LONGEST]:
+        return Verdict.FAILED, f"{long[0]} has {len(long[0])} characters; certificates have room for {_LONGEST}."
+    zone = _zone_of(subject, names[0])
     if isinstance(zone, str):
         return Verdict.FAILED, zone
-    if subject.makes("alb") and (kinds := _taken(subject, zone, named)):
+    if outside := [name for name in names if not _above(zone, name)]:
         return Verdict.FAILED, (
-            f"{named} has a record already ({', '.join(kinds)}), which CloudFormation does not replace: delete it, or"
-            " set another `domain`."
+            f"{outside[0]} lies outside of the zone {_named(zone)} of {names[0]}: set another `open_webui_domain`."
         )
-    return Verdict.PASSED, f"{named} goes to the zone {zone['Name'].rstrip('.')} ({_id(zone)})"
+    for name in names if subject.makes("alb") else ():
+        if kinds := _taken(subject, zone, name):
+            return Verdict.FAILED, (
+                f"{name} has a record already ({', '.join(kinds)}), which CloudFormation does not replace: delete it,"
+                " or set another name."
+            )
+    return Verdict.PASSED, f"{' and '.join(names)} in the zone {_named(zone)} ({_id(zone)})"
+
+
+def _names(subject: Subject) -> list[str]:
+    """Return the names that the load balancer answers to: the gateway's, and Open WebUI's where it runs."""
+    values = parameter_values(subject.stacks["alb"])
+    return [name for name in (values["DomainName"], values["OpenWebUiDomainName"]) if name]
 
 
 def _zone_of(subject: Subject, named: str) -> Mapping[str, Any] | str:
@@ -43,7 +54,7 @@ def _zone_of(subject: Subject, named: str) -> Mapping[str, Any] | str:
         if zone["Config"].get("PrivateZone"):
             return f"the hosted zone {given} is private, where no certificate can be proven: name the public one."
         if not _above(zone, named):
-            return f"the hosted zone {given} is of {zone['Name'].rstrip('.')}, which {named} does not belong to."
+            return f"the hosted zone {given} is of {_named(zone)}, which {named} does not belong to."
         return zone
     zones = subject.questions.listed("route53", "list_hosted_zones", "HostedZones")
     above = [zone for zone in zones if not zone["Config"].get("PrivateZone") and _above(zone, named)]
@@ -77,3 +88,7 @@ def _taken(subject: Subject, zone: Mapping[str, Any], named: str) -> list[str]:
 
 def _id(zone: Mapping[str, Any]) -> str:
     return str(zone["Id"]).rpartition("/")[2]
+
+
+def _named(zone: Mapping[str, Any]) -> str:
+    return str(zone["Name"]).rstrip(".")

@@ -46,26 +46,52 @@ def image(subject: Subject) -> Result:
     """Look for the image where tasks will pull it from, unless the run brings it there."""
     named, ours = subject.environment.image, subject.environment.prefix
     if named.endswith(":latest"):
-        return Verdict.FAILED, f"{named} names another image every day: name a version's tag, or a digest."
+        return Verdict.FAILED, _moving(named)
     if subject.makes("image"):
         return Verdict.PASSED, f"this run brings it to the repository {ours}"
-    own = (subject.identity().account, subject.environment.region, ours)
+    if _IN_ECR.fullmatch(named) is not None:
+        return _named_in_ecr(subject, named)
+    # The deployer copies it, under a tag that tells where it is from.
+    return _found(subject, Place(*_own(subject), {"imageTag": image_tag(named)}))
+
+
+def is_webui_in_ecr(subject: Subject) -> bool:
+    """Tell whether Open WebUI runs from an image in ECR; one elsewhere takes a NAT gateway, and is not looked at."""
+    named = subject.environment.open_webui_image
+    return subject.environment.open_webui and named is not None and _IN_ECR.fullmatch(named) is not None
+
+
+def webui_image(subject: Subject) -> Result:
+    """Look for Open WebUI's image, which is used as it is."""
+    assert subject.environment.open_webui_image is not None  # noqa: S101 - this check applies only with one in ECR
+    return _named_in_ecr(subject, subject.environment.open_webui_image)
+
+
+def _named_in_ecr(subject: Subject, named: str) -> Result:
     given = _IN_ECR.fullmatch(named)
-    if given is None:
-        # The deployer copies it, under a tag that tells where it is from.
-        return _found(subject, Place(*own, {"imageTag": image_tag(named)}), own)
-    if not given["tag"] and not given["digest"]:
-        return Verdict.FAILED, f"{named} has neither tag nor digest, which means `latest`: name a version's tag."
+    assert given is not None  # noqa: S101 - both callers have looked
+    if not given["digest"] and given["tag"] in (None, "latest"):
+        return Verdict.FAILED, _moving(named)
     if given["region"] != subject.environment.region and not subject.environment.nat:
         return Verdict.FAILED, (
             f"{named} can not be pulled: private subnets reach ECR in {subject.environment.region} alone. Copy it"
             " there, or set `nat: true`."
         )
     identifier = {"imageDigest": given["digest"]} if given["digest"] else {"imageTag": given["tag"]}
-    return _found(subject, Place(given["account"], given["region"], given["repository"], identifier), own)
+    return _found(subject, Place(given["account"], given["region"], given["repository"], identifier))
 
 
-def _found(subject: Subject, place: Place, own: tuple[str, str, str]) -> Result:
+def _moving(named: str) -> str:
+    return f"{named} names another image every day: name a version's tag, or a digest."
+
+
+def _own(subject: Subject) -> tuple[str, str, str]:
+    """Return account, region and name of the repository that the deployer fills and that tasks may pull from."""
+    return subject.identity().account, subject.environment.region, subject.environment.prefix
+
+
+def _found(subject: Subject, place: Place) -> Result:
+    own = _own(subject)
     where = {"registryId": place.account, "repositoryName": place.repository}
     questions = subject.elsewhere(place.region)
     try:

@@ -9,7 +9,7 @@ from headgate.core.errors import ConfigurationError
 from headgate.deploy.ecs._account import Account
 from headgate.deploy.ecs._preflight import _caller, _capacity, _quotas, _stores
 from headgate.deploy.ecs._preflight._domain import domain
-from headgate.deploy.ecs._preflight._image import image
+from headgate.deploy.ecs._preflight._image import image, is_webui_in_ecr, webui_image
 from headgate.deploy.ecs._preflight._models import models, models_apply
 from headgate.deploy.ecs._preflight._permissions import permissions
 from headgate.deploy.ecs._preflight._questions import Questions
@@ -56,7 +56,7 @@ _TABLE = (
     ),
     _Row("load balancer quota", _quotas.load_balancer_quota, _is_made("alb")),
     _Row("database quota", _quotas.database_quota, _is_made("database")),
-    _Row("Fargate quota", _quotas.fargate_quota, _is_touched("gateway", "mock")),
+    _Row("Fargate quota", _quotas.fargate_quota, _is_touched("gateway", "mock", "webui")),
     _Row("secrets", secrets, secrets_apply),
     _Row("configuration", _capacity.configuration, lambda subject: subject.environment.configuration is not None),
     _Row(
@@ -71,6 +71,7 @@ _TABLE = (
     ),
     _Row("models", models, lambda subject: subject.touches("gateway", "security") and models_apply(subject)),
     _Row("image", image, _is_touched("gateway", "mock")),
+    _Row("Open WebUI image", webui_image, lambda subject: is_webui_in_ecr(subject) and subject.touches("webui")),
     _Row("database version", _stores.database_version, _is_made("database")),
     _Row("database class", _stores.database_class, _is_touched("database")),
     _Row("Redis", _stores.redis, lambda subject: subject.environment.redis and subject.touches("redis")),

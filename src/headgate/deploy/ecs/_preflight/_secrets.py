@@ -1,9 +1,7 @@
 """Whether secrets that the run only reads are there and hold something. Their values go no further than this module."""
 
-from collections.abc import Mapping
 from functools import partial
 
-from headgate.deploy.ecs._graph import conditions
 from headgate.deploy.ecs._preflight._questions import AnswerError
 from headgate.deploy.ecs._preflight._subject import Result, Subject, gravest
 from headgate.deploy.engine import Verdict
@@ -36,14 +34,14 @@ def provider_keys(subject: Subject) -> Result:
     configuration = subject.configuration
     own = subject.document.get("environment_variables")
     wanted = set() if configuration is None else configuration.variables - set(own if isinstance(own, dict) else ())
-    given = _given_to_tasks(subject)
-    if unknown := sorted(wanted - given.keys()):
-        keys = ", ".join(sorted(name for name, from_keys in given.items() if from_keys))
+    given, keys = subject.task_variables()
+    if unknown := sorted(wanted - given):
         return Verdict.FAILED, (
             f"nothing gives tasks {', '.join(unknown)}, which the gateway's configuration reads. Of keys, tasks get"
-            f" {keys}; use these names, give the variable under `environment_variables`, or leave the entry out."
+            f" {', '.join(sorted(keys))}: use these names, set the variable under `environment_variables`, or leave"
+            " out what reads it."
         )
-    keyed = sorted(name for name in wanted if given[name])
+    keyed = sorted(wanted & keys)
     if not keyed:
         return Verdict.PASSED, "the configuration reads no provider's key"
     name, command = f"{_folder(subject)}/api-keys", f"`headgate secrets set api-keys --env {subject.environment.name}`"
@@ -104,19 +102,3 @@ def _held(subject: Subject, name: str) -> frozenset[str] | None:
 
 def _folder(subject: Subject) -> str:
     return f"{subject.environment.project}/{subject.environment.name}"
-
-
-def _given_to_tasks(subject: Subject) -> Mapping[str, bool]:
-    """Return the variables of the gateway's container, and of each whether the secret `api-keys` has to hold it."""
-    spec = subject.stacks["gateway"]
-    holds = conditions(spec)
-    containers = spec.parsed["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
-    [proxy] = [one for one in containers if one["Name"] == "proxy"]
-    given = {}
-    for item in [*proxy["Environment"], *proxy["Secrets"]]:
-        if "Fn::If" in item:
-            condition, then, otherwise = item["Fn::If"]
-            item = then if holds[condition] else otherwise
-        if "Name" in item:
-            given[item["Name"]] = "ApiKeysSecretArn" in str(item.get("ValueFrom", ""))
-    return given

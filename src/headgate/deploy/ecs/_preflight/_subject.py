@@ -1,7 +1,7 @@
 """What all checks look at."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,7 @@ import yaml
 from headgate.deploy.ecs._account import Account, Identity
 from headgate.deploy.ecs._configuration import GatewayConfiguration, read_configuration
 from headgate.deploy.ecs._environment import Inputs
-from headgate.deploy.ecs._graph import resources
+from headgate.deploy.ecs._graph import container_variables, resources
 from headgate.deploy.ecs._preflight._questions import Questions
 from headgate.deploy.ecs._stacks import StackSpec, stack_specs
 from headgate.deploy.engine import Verdict
@@ -20,6 +20,7 @@ Result = tuple[Verdict, str]
 """How it is, and a sentence that says what to do where it is not well."""
 
 _ANY_ZONE = "Z0"
+_OPEN = Inputs(image="", rotation_package="")
 _GRAVITY = (Verdict.PASSED, Verdict.UNKNOWN, Verdict.WARNING, Verdict.FAILED)
 
 
@@ -70,9 +71,18 @@ class Subject:
     @cached_property
     def stacks(self) -> Mapping[str, StackSpec]:
         """Return the stacks by template; what only steps can produce is left open. Raises `ConfigurationError`."""
+        return self._stacks(_OPEN)
+
+    def task_variables(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the variables that tasks get, and those among them that the secret `api-keys` has to hold."""
+        keyless = self._stacks(replace(_OPEN, provider_keys=frozenset()))
+        every, without = (container_variables(stacks["gateway"], "proxy") for stacks in (self.stacks, keyless))
+        return every, every - without
+
+    def _stacks(self, inputs: Inputs) -> Mapping[str, StackSpec]:
         zone = None if self.environment.domain is None else self.environment.hosted_zone_id or _ANY_ZONE
         environment = self.environment.model_copy(update={"hosted_zone_id": zone})
-        return {spec.template: spec for spec in stack_specs(environment, Inputs(image="", rotation_package=""))}
+        return {spec.template: spec for spec in stack_specs(environment, inputs)}
 
     def created(self) -> Iterator[Mapping[str, Any]]:
         """Yield the resources that the run creates, as they stand in the templates. Raises `ConfigurationError`."""
