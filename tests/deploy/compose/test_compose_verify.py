@@ -145,3 +145,13 @@ def test_an_address_for_all_is_asked_on_loopback_and_called_out(tmp_path: Path) 
     checks = _checks(stack, web)
     assert checks.pop("encryption").verdict is Verdict.WARNING
     assert {check.verdict for check in checks.values()} == {Verdict.PASSED}
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(200, Verdict.PASSED), (500, Verdict.FAILED)])
+def test_open_webui_is_looked_at_where_there_is_one(status: int, verdict: Verdict, tmp_path: Path) -> None:
+    stack = brought_up(tmp_path, open_webui=True)
+    web = ScriptedWeb(URL, stack.secrets.master_key(), answers={TARGETS: _targets(gateway="up")})
+    web.answers["http://127.0.0.1:8080/health"] = Answer(status)
+    check = _checks(stack, web)["open-webui"]
+    assert check.verdict is verdict
+    assert ("`headgate deploy logs open-webui` shows why." in check.message) is (status == 500)

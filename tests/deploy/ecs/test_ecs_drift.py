@@ -10,12 +10,14 @@ from moto.ecs.models import ecs_backends
 
 from headgate.deploy.ecs import Account, StackRunner, StackSpec
 from headgate.deploy.ecs._drift import DRIFT_SECONDS, differences
+from headgate.deploy.ecs._names import names_of
 from headgate.deploy.engine import DeployError, Difference
-from tests.deploy.ecs.environments import ACCOUNT, environment, specs, with_parameters
+from tests.deploy.ecs.environments import ACCOUNT, environment, everything_on, specs, with_parameters
 from tests.deploy.ecs.settled import REGION, deploy
 from tests.doubles.drift import DriftingCloudFormation, deleted, modified
 
 PREFIX = "headgate-prod"
+_SERVICE = ("AWS::ECS::Service", "ServiceName")
 CONFIGURATION = b"model_list: []\n"
 KEY = f"configuration/{'0' * 64}.yaml"
 BUCKET = f"{PREFIX}-{ACCOUNT}-{REGION}"
@@ -165,6 +167,14 @@ def test_what_runs_and_what_it_is_configured_with(account: Account) -> None:
         Difference("gateway", "Service", f"the service gateway runs by-hand:7; {deployed} was deployed")
     ]
     assert foundation.detected.count(f"{PREFIX}-gateway") == 4
+
+
+def test_every_service_names_the_task_definition_of_its_stack() -> None:
+    services = [(spec, logical) for spec in specs(everything_on()).values() for logical, _ in names_of(spec, *_SERVICE)]
+    assert len(services) == 3
+    for spec, logical in services:
+        definition = spec.parsed["Resources"][logical]["Properties"]["TaskDefinition"]["Ref"]
+        assert spec.parsed["Resources"][definition]["Type"] == "AWS::ECS::TaskDefinition"
 
 
 def test_refusals_are_sentences(account: Account, foundation: DriftingCloudFormation) -> None:

@@ -89,6 +89,16 @@ def test_litellm_has_an_admin_page(account: Account) -> None:
     assert page.startswith(f"{URL}/ui, with user and password of the secret ui-password")
 
 
+def test_open_webui_is_told_with_its_login(account: Account) -> None:
+    there = {**STACKS, "alb": {**STACKS["alb"], "OpenWebUiUrl": "https://chat.example.com"}}
+    found = outputs(environment(open_webui=True), account, there)
+    assert found["open-webui"] == {
+        "url": "https://chat.example.com",
+        "login": "in the secret headgate/prod/open-webui-admin",
+    }
+    assert found["secrets"]["open-webui-key"] == "headgate/prod/open-webui-key"
+
+
 def _on_the_path(directory: Path, name: str, program: str) -> None:
     path = directory / name
     path.write_text(f"#!{sys.executable} -IS\nimport json, sys\n{program}")

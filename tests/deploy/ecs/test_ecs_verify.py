@@ -19,8 +19,8 @@ from headgate.deploy.ecs._verify import INTERNAL_PATHS, verify
 from headgate.deploy.engine import Check, Verdict
 from headgate.deploy.settings import Environment
 from headgate.deploy.verification import Answer, WebError
-from tests.deploy.ecs.settled import CANARY, REGION, Outputs, deploy
 from tests.deploy.ecs.environments import ACCOUNT, environment
+from tests.deploy.ecs.settled import CANARY, REGION, Outputs, deploy
 from tests.doubles.web import ScriptedWeb
 
 URL = "https://llm.example.com"
@@ -274,6 +274,18 @@ def test_plaintext_is_called_out_and_the_built_in_model_asked(account: Account) 
     assert "redirect to HTTPS" not in checks
     assert "secret redis" not in checks
     assert "answer" in checks
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [(Answer(200), Verdict.PASSED), (Answer(503), Verdict.FAILED)])
+def test_open_webui_is_looked_at_where_there_is_one(
+    answer: Answer, verdict: Verdict, account: Account, tmp_path: Path
+) -> None:
+    web = _web()
+    web.answers["https://chat.example.com/health"] = answer
+    of = _environment(tmp_path).model_copy(update={"open_webui": True})
+    check = _by_name(verify(of, account, {"alb": {"OpenWebUiUrl": "https://chat.example.com"}}, web))["open-webui"]
+    assert check.verdict is verdict
+    assert f"https://chat.example.com/health answers {answer.status}" in check.message
 
 
 def test_the_key_goes_to_the_gateway_and_nowhere_else(account: Account, tmp_path: Path) -> None:

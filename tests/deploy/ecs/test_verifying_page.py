@@ -12,6 +12,7 @@ from headgate.deploy.compose._verify import HIDDEN_PATHS
 from headgate.deploy.ecs import Account
 from headgate.deploy.ecs._outputs import outputs
 from headgate.deploy.ecs._verify import CERTIFICATE_DAYS, INTERNAL_PATHS, verify
+from headgate.deploy.settings import Environment
 from headgate.deploy.verification import Answer
 from tests.deploy.compose.docker_double import DockerDouble
 from tests.deploy.compose.test_compose_verify import TARGETS
@@ -32,15 +33,13 @@ def _documented(after: str) -> set[str]:
 
 def test_every_check_on_ecs_is_documented(account: Account) -> None:
     web = ScriptedWeb(URL)
-    seen = {
-        check.name
-        for of, given in (
-            (environment("prod"), {}),
-            (environment("dev"), {"alb": {"Url": URL}}),
-            (environment("dev"), {}),
-        )
-        for check in verify(of, account, given, web)
-    }
+    chat = {"alb": {"OpenWebUiUrl": "https://chat.example.com"}}
+    worlds: list[tuple[Environment, dict[str, dict[str, str]]]] = [
+        (environment("prod", open_webui=True), chat),
+        (environment("dev"), {"alb": {"Url": URL}}),
+        (environment("dev"), {}),
+    ]
+    seen = {check.name for of, given in worlds for check in verify(of, account, given, web)}
     named = {re.sub(r"^(secret|service) .*", r"\1 NAME", name) for name in seen}
     assert named == _documented("On both platforms, at the gateway's public address:") | _documented("On ECS besides:")
 
@@ -75,4 +74,4 @@ def test_a_reader_on_one_machine_sees_what_the_page_shows(tmp_path: Path, monkey
     assert re.fullmatch(re.escape(shown.strip()).replace(r"\.\.\.", ".*"), result.output.strip()), result.output
     names = {line.split("  ")[1].strip() for line in result.output.splitlines() if line.startswith("passed ")}
     both = _documented("On both platforms, at the gateway's public address:")
-    assert names | {"encryption"} == both | _documented("On one machine besides:")
+    assert names | {"encryption", "open-webui"} == both | _documented("On one machine besides:")

@@ -22,6 +22,7 @@ from headgate.deploy.verification import (
     WebError,
     configured_models,
     gateway_probes,
+    page_probe,
     run_probes,
 )
 
@@ -66,6 +67,9 @@ def verify(
     models = configured_models(environment.configuration, environment.image)
     probes = [Probe(name, functools.partial(look, reading)) for name, look in looks.items()]
     probes += gateway_probes(front, models, HIDDEN_PATHS)
+    if environment.open_webui:
+        advice = "`headgate deploy logs open-webui` shows why."
+        probes.append(page_probe("open-webui", web, f"http://127.0.0.1:{PORTS['open_webui']}", advice))
     if not IPv4Address(environment.listen_address).is_loopback:
         probes.append(Probe("encryption", functools.partial(_plaintext, reading)))
     return run_probes(probes, seconds)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from headgate.deploy.ecs._account import Account, explained
 from headgate.deploy.ecs._names import names_of, stacks_of
 from headgate.deploy.engine import DeployError
-from headgate.deploy.secrets import CATALOGUE
+from headgate.deploy.secrets import catalogue_for
 from headgate.deploy.settings import Environment
 
 Facts = dict[str, str]
@@ -30,6 +30,7 @@ def outputs(environment: Environment, account: Account, stack_outputs: StackOutp
     """
     found = {
         "gateway": _gateway(environment, stack_outputs),
+        "open-webui": _open_webui(environment, stack_outputs),
         "shell": _shell(environment, account, stack_outputs),
         "database": _database(environment, stack_outputs),
         "secrets": _secrets(environment, stack_outputs),
@@ -65,6 +66,13 @@ def _gateway(environment: Environment, stack_outputs: StackOutputs) -> Facts:
     facts["list_models"] = f"{_aws(environment, *words)} | {_AS_HEADER} | {ask}"
     if environment.runs_litellm:
         facts["admin_page"] = f"{facts['url']}/ui, with user and password of the secret ui-password"
+    return facts
+
+
+def _open_webui(environment: Environment, stack_outputs: StackOutputs) -> Facts:
+    facts = _named(stack_outputs, "alb", {"url": "OpenWebUiUrl"})
+    if facts:
+        facts["login"] = f"in the secret {environment.project}/{environment.name}/open-webui-admin"
     return facts
 
 
@@ -125,8 +133,7 @@ def _secrets(environment: Environment, stack_outputs: StackOutputs) -> Facts:
         return {}
     facts = {
         entry.name: f"{environment.project}/{environment.name}/{entry.name}"
-        for entry in CATALOGUE
-        if entry.name != "redis" or "redis" in stack_outputs
+        for entry in catalogue_for(redis=environment.redis, open_webui=environment.open_webui)
     }
     return facts | _named(stack_outputs, "database", {"database_administrator": "AdministratorSecretArn"})
 

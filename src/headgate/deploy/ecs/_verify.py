@@ -12,7 +12,16 @@ from headgate.deploy.rotation import MasterKey
 from headgate.deploy.secrets import Vault, find
 from headgate.deploy.secrets import explained as secret_explained
 from headgate.deploy.settings import Environment
-from headgate.deploy.verification import Front, Probe, Result, Web, configured_models, gateway_probes, run_probes
+from headgate.deploy.verification import (
+    Front,
+    Probe,
+    Result,
+    Web,
+    configured_models,
+    gateway_probes,
+    page_probe,
+    run_probes,
+)
 
 VERIFY_SECONDS = 90.0
 """How long looking at everything may take."""
@@ -52,6 +61,7 @@ def verify(
         *resource_probes(reading),
         *secret_probes(environment, vault, now),
         *_outside(environment, outputs.get("alb", {}).get("Url"), vault, web, now),
+        *_open_webui(environment, outputs.get("alb", {}).get("OpenWebUiUrl"), web),
     ]
     return run_probes(probes, seconds)
 
@@ -78,6 +88,12 @@ def _outside(
         domain = environment.domain
         yield Probe("redirect to HTTPS", lambda: _redirected(web, domain))
         yield Probe("certificate", lambda: _certificate(web, domain, now()))
+
+
+def _open_webui(environment: Environment, url: str | None, web: Web) -> Iterator[Probe]:
+    if environment.open_webui and url is not None:
+        advice = f"`headgate deploy logs webui --env {environment.name}` shows why."
+        yield page_probe("open-webui", web, url, advice)
 
 
 def _no_address() -> Result:

@@ -62,6 +62,12 @@ def gateway_probes(front: Front, models: ServedModels, hidden: Sequence[str]) ->
     return [Probe(name, _judging(look, front)) for name, look in looks.items()]
 
 
+def page_probe(name: str, web: Web, url: str, advice: str) -> Probe:
+    """Return the probe of something that answers 200 to everybody; `advice` says what to do where it does not."""
+    nobody = Front(web, url, lambda: "", advice)
+    return Probe(name, _judging(lambda front: _healthy(front, "/health"), nobody))
+
+
 def _judging(look: Callable[[Front], str], front: Front) -> Callable[[], Result]:
     """Make a verdict of what `look` returns where all is well, and of what it raises."""
 
