@@ -4,11 +4,13 @@ import io
 import json
 import sys
 import zipfile
+from collections import Counter
 
 import pytest
 from botocore.exceptions import ClientError
 
 from headgate.deploy.ecs import Account, Event, StackError, StackRunner, StackSpec, exports, resources, stack_specs
+from headgate.deploy.ecs._names import taken_names
 from headgate.deploy.secrets import CATALOGUE
 from tests.deploy.ecs.environments import ACCOUNT, INPUTS, everything_on, with_parameters
 from tests.doubles.moto_types import WITHOUT_BACKEND
@@ -66,6 +68,13 @@ def test_from_nothing_to_all_stacks_and_back(account: Account) -> None:
     assert [one.stack for one in deletions] == [spec.name for spec in reversed(specs)]
     assert cloudformation.list_exports()["Exports"] == []
     _assert_only_data_is_left(account)
+    # Whoever creates it anew is told what is in the way.
+    taken = Counter(
+        sentence.split(" makes the ")[1].rpartition(", and")[0].rpartition(" ")[0]
+        for sentence in taken_names(account, specs)
+    )
+    log_groups = sum(one["Type"] == "AWS::Logs::LogGroup" for spec in specs for one in resources(spec).values())
+    assert taken == {"bucket": 2, "image repository": 1, "secret": len(CATALOGUE), "log group": log_groups}
 
 
 def _assert_only_data_is_left(account: Account) -> None:
