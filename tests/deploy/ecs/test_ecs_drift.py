@@ -109,8 +109,8 @@ def test_tags_and_protection_of_the_stack_itself(account: Account, foundation: D
     bootstrap = next(stack for stack in backend.stacks.values() if stack.name == f"{PREFIX}-bootstrap")
     assert bootstrap.enable_termination_protection
     assert _found(account, "bootstrap", "security") == [
-        Difference("security", f"{PREFIX}-security", "the tag Environment, which was 'prod', is 'staging' now"),
-        Difference("security", f"{PREFIX}-security", "the tag ManagedBy, which was 'headgate', is gone"),
+        Difference("security", f"{PREFIX}-security", "the tag Environment is 'staging'; it should be 'prod'"),
+        Difference("security", f"{PREFIX}-security", "the tag ManagedBy is gone; it should be 'headgate'"),
         Difference("security", f"{PREFIX}-security", "termination protection is off: the stack can be deleted"),
     ]
 

@@ -83,8 +83,8 @@ class _Detective:
         tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
         for key, value in spec.tags.items():
             if tags.get(key) != value:
-                now = "is gone" if key not in tags else f"is {tags[key]!r} now"
-                yield self._difference(spec, spec.name, f"the tag {key}, which was {value!r}, {now}")
+                now = "is gone" if key not in tags else f"is {tags[key]!r}"
+                yield self._difference(spec, spec.name, f"the tag {key} {now}; it should be {value!r}")
         protected = bool(stack.get("EnableTerminationProtection"))
         if protected != spec.termination_protection:
             now = "on, although the environment is not protected" if protected else "off: the stack can be deleted"
