@@ -22,6 +22,7 @@ from headgate.deploy.verification import Probe, run_probes
 
 LIMIT_SECONDS = 20.0
 """How long all checks may take; what is not told by then is unknown."""
+_NOBODY = "It was not looked at, because nobody is signed in whose answers would count."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,14 @@ def preflight(
     `made_here` are the components that the run creates: what they make needs not exist yet. `acts_on` are those that
     it creates or changes, None for any: what only the others need is not looked at. Checks of what the environment does
     not have are left out. What AWS does not tell is `UNKNOWN`, with the action that was refused; without credentials
-    nobody waits. `clock` returns seconds since 1970.
+    of the right account everything is, at once. `clock` returns seconds since 1970.
     """
     subject = Subject(environment, account, made_here, acts_on, clock, Questions(account))
     # Once, before the threads: looking for credentials in vain takes seconds.
     told = Check(_TABLE[0].name, *_looked(_TABLE[0], subject))
     applying = [row for row in _TABLE[1:] if _applies(row, subject)]
+    if told.verdict is not Verdict.PASSED:
+        return told, *(Check(row.name, Verdict.UNKNOWN, _NOBODY) for row in applying)
     probes = [Probe(row.name, partial(_looked, row, subject)) for row in applying]
     return told, *run_probes(probes, seconds)
 
