@@ -12,7 +12,7 @@ from headgate.cli import app
 from headgate.deploy.engine import Holder, LocalStore, held_lock, locked
 from tests.deploy.compose.docker_double import DockerDouble
 
-VERBS_TO_COME = ["scale", "diff", "backup", "restore"]
+VERBS_TO_COME = ["backup", "restore"]
 
 
 class Desk(NamedTuple):
@@ -124,7 +124,7 @@ def test_what_people_read_says_the_same(desk: Desk) -> None:
     assert "http://127.0.0.1:4000" in desk.run("outputs").stdout
     desk.docker.set(log="ready")
     assert desk.run("logs", "nginx", "-n", "5").stdout == "nginx-1  | ready\n"
-    assert "Not yet: scale" in desk.run("list").stdout
+    assert "Not yet: backup" in desk.run("list").stdout
 
 
 def test_a_yes_that_is_missing_is_exit_code_3_and_changes_nothing(desk: Desk) -> None:

@@ -146,9 +146,6 @@ class LivingCloud:
         self._prepare(containers["prepare"], folder)
         environment = self._environment(containers["proxy"])
         self.tasks[service.name] = _started(containers["proxy"], environment, folder)
-        # moto's CloudFormation does not hand a service's load balancers on.
-        for group in moto.elbv2.models.elbv2_backends[ACCOUNT][REGION].target_groups.values():
-            group.register([{"Id": "10.0.11.10", "Port": group.port}])
 
     def stop_task(self, service: str) -> None:
         """End the task of a service."""
@@ -311,7 +308,10 @@ def _method(function: Any) -> Any:
 
 
 def _steady(service: Any) -> Any:
-    """Let every task that should run do so."""
+    """Let every task that should run do so, and be healthy."""
+    # moto's CloudFormation does not hand a service's load balancers on.
+    for group in moto.elbv2.models.elbv2_backends[ACCOUNT][REGION].target_groups.values():
+        group.register([{"Id": f"10.0.11.{10 + task}", "Port": group.port} for task in range(service.desired_count)])
     service.running_count, service.pending_count = service.desired_count, 0
     service.deployments = service.deployments[:1]
     service.deployments[0] |= {

@@ -14,8 +14,6 @@ deploy_app = typer.Typer(
 )
 
 NOT_YET = {
-    "scale": "change the number of tasks",
-    "diff": "show what was changed by hand",
     "backup": "save what the deployment holds",
     "restore": "bring a backup back",
 }
@@ -129,6 +127,29 @@ def verify(environment: _Environment = "dev", file: _File = None, as_json: _Json
     from headgate.cli._deploy_verbs import verify
 
     raise typer.Exit(verify(Request(file, environment, as_json)))
+
+
+@deploy_app.command("diff")
+def diff(environment: _Environment = "dev", file: _File = None, as_json: _Json = False) -> None:
+    """Show what somebody changed by hand since the last run. Exits with 1 where there is something."""
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_verbs import show_differences
+
+    raise typer.Exit(show_differences(Request(file, environment, as_json)))
+
+
+@deploy_app.command("scale")
+def scale(
+    tasks: Annotated[int, typer.Argument(min=1, help="How many gateways are to run.")],
+    environment: _Environment = "dev",
+    file: _File = None,
+    as_json: _Json = False,
+) -> None:
+    """Have so many gateways run, within the limits of the deployment file, and wait until they do."""
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_verbs import scale
+
+    raise typer.Exit(scale(Request(file, environment, as_json), tasks))
 
 
 @deploy_app.command("render")

@@ -1,11 +1,13 @@
-"""`headgate deploy`: the verbs that look at a deployment, and tell what they found."""
+"""`headgate deploy`: the verbs that look at a deployment and tell what they found, and those that change one thing."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import typer
 
-from headgate.cli._deploy_request import Request, answered, opened, write
-from headgate.deploy.engine import Check, ExitCode, Verdict
+from headgate.cli._deploy_request import Deployment, Request, answered, opened, tell, write
+from headgate.deploy.engine import Check, ExitCode, Holder, Progress, Verdict, locked
 
 _COLORS = {
     Verdict.PASSED: typer.colors.GREEN,
@@ -31,6 +33,33 @@ def verify(request: Request) -> int:
     return _report(request, checks)
 
 
+@answered
+def show_differences(request: Request) -> int:
+    """Show what somebody else changed; return 1 where there is something."""
+    found = opened(request).target.differences()
+    code = ExitCode.FAILED if found else ExitCode.DONE
+    if request.as_json:
+        write({"differences": [one.data() for one in found], "exit_code": int(code)})
+        return code
+    for one in found:
+        typer.echo(f"{one.component}  {one.resource}: {one.message}")
+    if not found:
+        typer.echo("Everything is as it was left.")
+    else:
+        typer.echo(f"\n`{request.command('plan')}` shows what `up` would do about it.")
+    return code
+
+
+@answered
+def scale(request: Request, tasks: int) -> int:
+    """Have so many gateways run; return the exit code."""
+    deployment = opened(request)
+    with _working(request, deployment, f"scale {tasks}") as progress:
+        deployment.target.scale(tasks, progress)
+    tell(request, f"{tasks} gateways run.", {"tasks": tasks})
+    return ExitCode.DONE
+
+
 def _report(request: Request, checks: Sequence[Check]) -> int:
     bad = [one for one in checks if one.verdict in (Verdict.FAILED, Verdict.UNKNOWN)]
     code = ExitCode.FAILED if bad else ExitCode.DONE
@@ -45,3 +74,18 @@ def _report(request: Request, checks: Sequence[Check]) -> int:
     counts = {verdict: sum(one.verdict is verdict for one in checks) for verdict in Verdict}
     typer.echo("\n" + ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count))
     return code
+
+
+@contextmanager
+def _working(request: Request, deployment: Deployment, verb: str) -> Iterator[Progress]:
+    """Hold the lock, and tell what goes on."""
+    with locked(deployment.target.store, Holder.this_process(request.command(verb)), time.time):
+        yield _told(request)
+
+
+def _told(request: Request) -> Callable[[str], None]:
+    def progress(sentence: str) -> None:
+        if not request.as_json:
+            typer.echo(sentence)
+
+    return progress

@@ -52,6 +52,8 @@ def cloud(server: Postgres, empty_world: str, tmp_path: Path, monkeypatch: pytes
 
 def _run(*words: str, code: int = 0, stdin: str | None = None) -> str:
     result = CliRunner().invoke(app, words, input=stdin)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
     assert result.exit_code == code, result.output
     return result.output
 
@@ -84,7 +86,9 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     said: list[str] = []
     _write_file()
     planned = _data("deploy", "plan")
-    assert {step["action"] for step in planned["steps"]} == {"create"}
+    actions = {step["component"]: step["action"] for step in planned["steps"]}
+    assert {name for name, action in actions.items() if action != "create"} == {"image", "gateway", "monitoring"}
+    assert actions["image"] == "blocked"
     assert planned["monthly"]["difference"] == planned["monthly"]["after"] != "0"
     assert "run `headgate deploy bootstrap` first" in _run("deploy", "up", code=1)
 
@@ -113,6 +117,8 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
 
     # The same again does nothing; another configuration rolls the one service that reads it.
     assert set(_outcomes(_data("deploy", "up", *_OPEN)).values()) == {"skipped"}
+    assert _data("deploy", "scale", "2") == {"tasks": 2}
+    assert "more than max_tasks" in _data("deploy", "scale", "50", code=2)["error"]
     Path("config.yaml").write_text(_CONFIGURATION.replace("model_name: gpt", "model_name: other"))
     planned = _data("deploy", "plan")
     assert {step["component"]: step["action"] for step in planned["steps"] if step["action"] != "skip"} == {
@@ -124,7 +130,8 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     assert newer.process.pid != task.process.pid
     assert task.process.poll() == 0
 
-    said += [_run("deploy", verb) for verb in ("plan", "status", "list", "verify")]
+    said += [_run("deploy", verb) for verb in ("plan", "status", "list", "verify", "outputs")]
+    said.append(_run("deploy", "logs", "gateway"))
     assert "--confirm=everything" in _data("deploy", "down", code=3)["options"]
     gone = _data("deploy", "down", "--confirm", "everything", "--confirm", "everything")
     assert set(_outcomes(gone).values()) == {"done", "skipped"}
@@ -141,6 +148,9 @@ def test_rendered_files_do_the_same_without_headgate(
     Path("config.yaml").write_text(
         "model_list: [{model_name: nova, litellm_params: {model: bedrock/amazon.nova-pro-v1:0}}]"
     )
+    # The image comes first, wherever from: it goes into the repository by its digest.
+    _run("deploy", "bootstrap")
+    _push_image()
     rendered = _data("deploy", "render", "rendered")["files"]
     assert {"deploy.sh", "gateway.yaml", "gateway.parameters.json"} <= set(rendered)
     command = tmp_path / "bin" / "aws"

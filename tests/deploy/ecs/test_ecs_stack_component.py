@@ -162,7 +162,11 @@ def test_hooks_come_before_and_after() -> None:
 
 def test_a_token_that_expires_in_the_middle_leaves_a_sentence() -> None:
     client = FakeCloudFormation(FakeStack(NAME, ["CREATE_COMPLETE"]))
-    client.errors.append(client_error("ExpiredToken", "The security token included in the request is expired"))
+
+    def expired(**arguments: object) -> None:
+        raise client_error("ExpiredToken", "The security token included in the request is expired")
+
+    client.create_change_set = expired  # type: ignore[method-assign]
     with pytest.raises(DeployError, match="sign in and run the same command again"):
         component(client).apply(silent)
 

@@ -10,10 +10,10 @@ from tests.deploy.ecs.environments import INPUTS, environment
 
 def test_every_stack_requires_those_it_imports_from() -> None:
     names = [component.name for component in _nobody(environment("prod")).graph()]
-    assert names[:2] == ["bootstrap", "security"]
+    assert names[:3] == ["bootstrap", "image", "security"]
     assert names.index("database") < names.index("gateway") < names.index("monitoring")
     graph = _nobody(environment("prod")).graph()
-    assert set(graph["gateway"].requires) >= {"security", "network", "alb", "database", "redis"}
+    assert set(graph["gateway"].requires) >= {"image", "security", "network", "alb", "database", "redis"}
     assert graph["security"].requires == ("bootstrap",)
 
 

@@ -7,10 +7,22 @@ from typing import Any
 
 from headgate.deploy.compose._components import Files, Prerequisites, Secrets, Services, write_files
 from headgate.deploy.compose._docker import Docker, process_environment
+from headgate.deploy.compose._drift import differences
 from headgate.deploy.compose._render import COMPOSE_FILE, PORTS, digests, render, services, volumes
+from headgate.deploy.compose._scale import scale
 from headgate.deploy.compose._secret_files import KEY_OF_OPEN_WEBUI, SecretFiles
 from headgate.deploy.compose._verify import verify
-from headgate.deploy.engine import Check, DeployError, Graph, LocalStore, StateStore, Trait, Verdict
+from headgate.deploy.engine import (
+    Check,
+    DeployError,
+    Difference,
+    Graph,
+    LocalStore,
+    Progress,
+    StateStore,
+    Trait,
+    Verdict,
+)
 from headgate.deploy.settings import Environment, configuration_checks
 from headgate.deploy.verification import Internet, Web
 
@@ -136,6 +148,14 @@ class ComposeTarget:
     def verify(self) -> Sequence[Check]:
         """Look at containers and ports, and at the gateway as users do. Raises `ConfigurationError`."""
         return verify(self._environment, self._docker, self._secrets, self._web)
+
+    def differences(self) -> Sequence[Difference]:
+        """Return what somebody else changed since the last run. Raises `DeployError`."""
+        return differences(self._environment, self._directory, self._docker, self._wanted)
+
+    def scale(self, tasks: int, progress: Progress) -> None:
+        """Say how it is done here. Raises `UsageError`."""
+        scale(self._environment, tasks)
 
     def _wanted(self) -> Mapping[str, str]:
         versions = self._secrets.versions()

@@ -179,12 +179,10 @@ class ImageComponent:
             raise
 
     def _uri(self) -> str:
-        client = self.account.client("ecr")
-        try:
-            answer = self.account.call(client.describe_repositories, repositoryNames=[self.environment.prefix])
-        except client.exceptions.RepositoryNotFoundException:
-            raise _AbsentError(f"there is no repository {self.environment.prefix}: run `bootstrap` first") from None
-        return str(answer["repositories"][0]["repositoryUri"])
+        """Return the repository's address, also of one that is still to be made."""
+        identity = self.account.identity()
+        suffix = "amazonaws.com.cn" if identity.partition == "aws-cn" else "amazonaws.com"
+        return f"{identity.account}.dkr.ecr.{self.account.region}.{suffix}/{self.environment.prefix}"
 
     def _origin(self) -> str:
         if self.image != OWN:
@@ -241,6 +239,11 @@ class ImageComponent:
 
 class _AbsentError(DeployError):
     """What was looked for is not in a registry."""
+
+
+def is_in_ecr(image: str) -> bool:
+    """Tell whether a reference is one in ECR, which is used as it is."""
+    return _ECR.fullmatch(image) is not None
 
 
 def image_tag(image: str) -> str:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from headgate.deploy.ecs._account import explained
 from headgate.deploy.ecs._changes import Change as StackChange
 from headgate.deploy.ecs._changes import Plan, creation
+from headgate.deploy.ecs._errors import ConfirmationNeededError, CredentialsError
 from headgate.deploy.ecs._runner import NEVER_FINISHED
 from headgate.deploy.ecs._world import World
-from headgate.deploy.engine import Action, Change, Health, Operation, Progress, Risk, State, Trait
+from headgate.deploy.engine import Action, Change, DeployError, Health, Operation, Progress, Risk, State, Trait
 
 _HOLDS_DATA = frozenset(
     {
@@ -119,13 +120,17 @@ class StackComponent:
         """Produce what the stack consumes, create or update it, and wait until what it made works."""
         with explained(self._stack):
             self.hooks.prepare(progress)
-            self.world.refresh()
-            spec = self.world.specs()[self.template]
-            runner = self.world.runner(progress)
-            runner.apply(spec, [spec.name] if self._accepted else [])
-            self._accepted = False
-            self.world.refresh()
-            self.hooks.complete(progress)
+        self.world.refresh()
+        try:
+            with explained(self._stack):
+                self._bring_about(progress)
+        except (ConfirmationNeededError, CredentialsError):
+            raise
+        except DeployError as error:
+            # What tells why may be gone in a minute: stopped tasks, and the last lines of their logs.
+            raise DeployError(
+                "\n".join([str(error), *self.world.failure_report(self.template).splitlines()])
+            ) from error
 
     def destroy(self, progress: Progress) -> None:
         """Delete the stack and wait until it is gone."""
@@ -135,6 +140,13 @@ class StackComponent:
             self.world.refresh()
         for resource, identity in deletion.kept.items():
             progress(f"kept {resource} {identity}")
+
+    def _bring_about(self, progress: Progress) -> None:
+        spec = self.world.specs()[self.template]
+        self.world.runner(progress).apply(spec, [spec.name] if self._accepted else [])
+        self._accepted = False
+        self.world.refresh()
+        self.hooks.complete(progress)
 
     @property
     def _stack(self) -> str:

@@ -5,9 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from headgate.deploy.ecs._account import Account, explained
+from headgate.deploy.ecs._drift import differences
 from headgate.deploy.ecs._graph import container_variables, exports, imports, problems
-from headgate.deploy.ecs._hooks import hooks_of
+from headgate.deploy.ecs._hooks import GATEWAY_SERVICE, hooks_of
+from headgate.deploy.ecs._image import ImageComponent
+from headgate.deploy.ecs._logs import logs
+from headgate.deploy.ecs._outputs import outputs
 from headgate.deploy.ecs._render import render
+from headgate.deploy.ecs._scale import scale
 from headgate.deploy.ecs._stack_component import Hooks, StackComponent
 from headgate.deploy.ecs._stacks import TEMPLATES, StackSpec
 from headgate.deploy.ecs._verify import verify
@@ -18,7 +23,9 @@ from headgate.deploy.engine import (
     Check,
     Component,
     DeployError,
+    Difference,
     Graph,
+    Progress,
     State,
     StateStore,
     Trait,
@@ -35,8 +42,14 @@ _KEEPS = {
 }
 
 
-_BEYOND_IMPORTS: Mapping[str, tuple[str, ...]] = {"security": (FOUNDATION,), "gateway": ("database",)}
-"""What a stack requires besides what it imports: the gateway's secret is completed by the database's first rotation."""
+_BEYOND_IMPORTS: Mapping[str, tuple[str, ...]] = {
+    "security": (FOUNDATION,),
+    "gateway": ("image", "database"),
+    "mock": ("image",),
+    "webui": ("gateway",),
+}
+"""What a stack requires besides what it imports: the database's first rotation completes the gateway's secret, and the
+gateway makes Open WebUI's key."""
 
 
 class Foundation(StackComponent):
@@ -62,7 +75,8 @@ class EcsTarget:
         self._environment = environment
         self._web = web or Internet()
         self._account = account or Account(environment.region, environment.account)
-        self._world = World(environment, self._account, self._image)
+        self._image = ImageComponent(self._account, environment, environment.image)
+        self._world = World(environment, self._account, lambda: self._image.reference)
 
     @property
     def store(self) -> StateStore:
@@ -76,11 +90,11 @@ class EcsTarget:
 
     def graph(self) -> Graph:
         """Return the components to bring up: a stack each, and what stands between them. Raises `DeployError`."""
-        return Graph([self.foundation, *self._stacks()])
+        return Graph([self.foundation, self._image, *self._stacks()])
 
     def teardown(self, *, delete_data: bool = False) -> Graph:
         """Return the components to take down; with `delete_data` what they hold goes along. Raises `DeployError`."""
-        return Graph([self.foundation, *self._stacks()])
+        return Graph([self.foundation, self._image, *self._stacks()])
 
     def validate(self) -> list[Check]:
         """Check the gateway's configuration and the stacks, with nothing but files."""
@@ -107,12 +121,20 @@ class EcsTarget:
         return sorted(path.relative_to(directory).as_posix() for path in written)
 
     def outputs(self) -> Mapping[str, Any]:
-        """Return the stacks' outputs. Raises `DeployError`."""
-        return self._world.outputs()
+        """Return where things are and how to get at them; names instead of secrets. Raises `DeployError`."""
+        return outputs(self._world.environment, self._account, self._world.outputs())
 
     def logs(self, component: str, lines: int) -> str:
-        """Return the last lines that a component wrote. Raises `DeployError`."""
-        raise NotImplementedError
+        """Return the last lines that a component wrote, secrets hidden. Raises `DeployError`."""
+        return logs(self._account, self._environment, component, lines)
+
+    def differences(self) -> Sequence[Difference]:
+        """Return what somebody else changed since the last run. Raises `DeployError`."""
+        return differences(self._account, list(self._world.specs().values()), lambda template: template)
+
+    def scale(self, tasks: int, progress: Progress) -> None:
+        """Have so many gateways run, and wait until they do. Raises `UsageError` and `DeployError`."""
+        scale(self._account, self._world.prefix, GATEWAY_SERVICE, tasks, self._environment, progress)
 
     def verify(self) -> Sequence[Check]:
         """Look at the deployment from the outside, and at what stands behind. Raises `ConfigurationError`."""
@@ -145,9 +167,6 @@ class EcsTarget:
                 return self._world.runner().state(self._world.stack(template)) is not None
         except DeployError:
             return False
-
-    def _image(self) -> str:
-        raise DeployError("There is no image yet.")
 
 
 def _required(spec: StackSpec, producers: Mapping[str, str]) -> tuple[str, ...]:

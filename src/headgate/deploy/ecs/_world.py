@@ -9,6 +9,8 @@ from headgate.deploy.ecs._bucket import Bucket
 from headgate.deploy.ecs._configuration import GatewayConfiguration, read_configuration
 from headgate.deploy.ecs._deployed_database import restored_from
 from headgate.deploy.ecs._environment import Inputs
+from headgate.deploy.ecs._image import image_tag, is_in_ecr
+from headgate.deploy.ecs._logs import failure_report
 from headgate.deploy.ecs._packages import RotationPackage
 from headgate.deploy.ecs._reader import Event
 from headgate.deploy.ecs._runner import StackRunner
@@ -110,6 +112,10 @@ class World:
             found = {template: runner.outputs(spec.name) for template, spec in self.specs().items()}
         return {template: outputs for template, outputs in found.items() if outputs}
 
+    def failure_report(self, component: str) -> str:
+        """Return what is known of a component that failed; empty where nothing is."""
+        return failure_report(self.account, self._given, component)
+
     def _account_id(self) -> str:
         try:
             return self.account.identity().account
@@ -117,14 +123,15 @@ class World:
             return self._given.account or UNKNOWN_ACCOUNT
 
     def _image_or_planned(self) -> str:
+        """Return the image by its digest; where it is not there yet, or nobody can tell, as it will be called."""
         try:
             return self._image()
         except DeployError:
             named = self._given.image
-            if "/" in named and (":" in named.rpartition("/")[2] or "@" in named):
+            if is_in_ecr(named):
                 return named
             registry = f"{self._account_id()}.dkr.ecr.{self._given.region}.amazonaws.com"
-            return f"{registry}/{self.prefix}:{named.rpartition('/')[2].replace(':', '-')}"
+            return f"{registry}/{self.prefix}:{image_tag(named)}"
 
     def _provider_keys(self) -> frozenset[str]:
         """Return the keys that the configuration reads, which have to be there when tasks start, and those that are."""

@@ -6,7 +6,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
-from headgate.deploy.engine._component import Component
+from headgate.deploy.engine._component import Component, Progress
 from headgate.deploy.engine._graph import Graph
 from headgate.deploy.engine._store import StateStore
 
@@ -62,7 +62,9 @@ class Backup:
 
 
 class Target(Protocol):
-    """One environment on one platform. Nothing here changes anything but `render`, which writes where it is told."""
+    """One environment on one platform. Nothing here changes anything but `render`, which writes where it is told, and
+    what says that the lock is held.
+    """
 
     @property
     def store(self) -> StateStore:
@@ -100,4 +102,12 @@ class Target(Protocol):
 
     def verify(self) -> Sequence[Check]:
         """Look at the deployment from the outside, as those who use it do. Raises `ConfigurationError`."""
+        ...
+
+    def differences(self) -> Sequence[Difference]:
+        """Return what somebody else changed since the last run. Raises `DeployError`."""
+        ...
+
+    def scale(self, tasks: int, progress: Progress) -> None:
+        """Have so many gateways run, and wait until they do; the lock is held. Raises `DeployError`."""
         ...
