@@ -19,8 +19,10 @@ import moto.awslambda.models
 import moto.ecs.models
 from moto.awslambda.models import LambdaFunction
 from moto.cloudformation.parsing import ResourceMap
+from moto.core.responses import ActionResult
 from moto.rds.exceptions import DBInstanceAlreadyExists, InvalidDBInstanceStateError
 from moto.rds.models import DBInstance, DBParameterGroup, DBSubnetGroup, MasterUserSecret, RDSBackend, rds_backends
+from moto.rds.responses import RDSResponse
 from moto.secretsmanager.models import secretsmanager_backends
 
 from headgate.deploy.rotation import Credentials, alternate, new_password
@@ -165,7 +167,8 @@ def lively_databases() -> Iterator[Databases]:
         return made
 
     def delete_db_instance(self: RDSBackend, db_instance_identifier: str, *arguments: Any, **options: Any) -> Any:
-        if (found := self.databases.get(db_instance_identifier)) is not None:
+        found = self.databases.get(db_instance_identifier)
+        if found is not None and options.get("delete_automated_backups") is not True:
             databases.kept[found.dbi_resource_id] = found
         return remove(self, db_instance_identifier, *arguments, **options)
 
@@ -199,6 +202,10 @@ def lively_databases() -> Iterator[Databases]:
         wanted = overrides["source_dbi_resource_id"]
         known = {one.dbi_resource_id: one for one in [*self.databases.values(), *databases.kept.values()]}
         return made_of(self, known[wanted], overrides, target, known[wanted])
+
+    def delete_automated_backup(self: Any) -> Any:
+        del databases.kept[self.params["DbiResourceId"]]
+        return ActionResult({})
 
     def automated_backups(self: RDSBackend, *_: Any, **__: Any) -> Any:
         found = {**{one.dbi_resource_id: one for one in self.databases.values()}, **databases.kept}
@@ -277,6 +284,7 @@ def lively_databases() -> Iterator[Databases]:
         patch.object(RDSBackend, "restore_db_instance_from_db_snapshot", from_snapshot),
         patch.object(RDSBackend, "restore_db_instance_to_point_in_time", from_moment),
         patch.object(RDSBackend, "describe_db_instance_automated_backups", automated_backups),
+        patch.object(RDSResponse, "delete_db_instance_automated_backup", delete_automated_backup, create=True),
         patch.object(DBInstance, "create_from_cloudformation_json", classmethod(create_from_template)),
         patch.object(DBInstance, "update_from_cloudformation_json", classmethod(update_from_template), create=True),
         patch.object(DBInstance, "save_automated_backup", save_automated_backup),

@@ -4,9 +4,9 @@ import io
 import zipfile
 from collections.abc import Mapping
 
-from headgate.deploy.ecs import Account, StackRunner
+from headgate.deploy.ecs import Account, StackRunner, StackSpec, stack_specs
 from headgate.deploy.settings import Environment
-from tests.deploy.ecs.environments import ACCOUNT, INPUTS, specs, with_parameters
+from tests.deploy.ecs.environments import ACCOUNT, INPUTS, with_parameters
 from tests.doubles.databases import Databases
 
 BUCKET = f"headgate-dev-{ACCOUNT}-us-east-1"
@@ -34,21 +34,31 @@ class Said(list[str]):
         self.append(sentence)
 
 
-def deploy(account: Account, databases: Databases, environment: Environment, last: str = "gateway") -> None:
-    """Create the stacks up to one, and what is needed in between."""
+def deploy(
+    account: Account,
+    databases: Databases,
+    environment: Environment,
+    last: str = "gateway",
+    *,
+    keep_data: bool | None = None,
+) -> list[StackSpec]:
+    """Create the stacks up to one, and what is needed in between; return them."""
     runner = StackRunner(account.client("cloudformation"), poll_seconds=0)
-    wanted = specs(environment)
+    wanted = {spec.template: spec for spec in stack_specs(environment, INPUTS, keep_data=keep_data)}
+    made = []
     # moto takes windows that touch for windows that overlap.
     wanted["database"] = with_parameters(wanted["database"], BackupWindow="02:59-03:59")
     for template, spec in wanted.items():
         runner.apply(spec)
+        made.append(spec)
         if template == "bootstrap":
             _put_package(account)
         if template == "database":
             tag(account, databases.at(PLACE).db_instance_arn, wanted["database"].tags)
             rotate(account)
         if template == last:
-            return
+            break
+    return made
 
 
 def tag(account: Account, arn: str, tags: Mapping[str, str]) -> None:
