@@ -29,7 +29,12 @@ def environment(name: str = "prod", **changes: object) -> Environment:
 def everything_on() -> Environment:
     """Return a production environment with every switch on."""
     return environment(
-        alarm_email="operators@example.com", budget_dollars=500, cloudtrail=True, mock_upstream=True, open_webui=True
+        alarm_email="operators@example.com",
+        budget_dollars=500,
+        cloudtrail=True,
+        mock_upstream=True,
+        open_webui=True,
+        database_iam=True,
     )
 
 

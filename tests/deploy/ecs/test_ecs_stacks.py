@@ -167,6 +167,19 @@ def test_litellms_image_gets_what_it_needs() -> None:
     assert gateway["MasterKeyForm"] == "whole"
 
 
+def test_logging_in_by_iam_is_a_switch_of_database_and_gateway() -> None:
+    off, on = specs(environment("prod")), specs(environment("prod", database_iam=True))
+    assert "IamAuthenticationPolicy" not in resources(off["database"])
+    assert "IamAuthenticationPolicy" in resources(on["database"])
+    assert "headgate-prod-IamUser" in exports(on["database"])
+    assert on["gateway"].parameters["DatabaseLogin"] == "password"
+    litellm = specs(environment("prod", database_iam=True, image="litellm"))
+    assert litellm["gateway"].parameters["DatabaseLogin"] == "iam"
+    assert {"headgate-prod-IamUser", "headgate-prod-DatabaseEndpoint"} <= imports(litellm["gateway"])
+    assert problems(list(litellm.values())) == []
+    assert specs(environment("prod", image="litellm"))["gateway"].parameters["DatabaseLogin"] == "password"
+
+
 def test_only_provider_keys_that_exist_are_asked_for() -> None:
     inputs = replace(INPUTS, provider_keys=frozenset({"OPENAI_API_KEY"}))
     [gateway] = [one for one in stack_specs(environment("dev"), inputs) if one.template == "gateway"]

@@ -418,6 +418,22 @@ def test_the_gateway_gets_the_window_of_its_master_key_and_litellm_the_one_key_t
     assert PARSED["gateway"]["Conditions"]["WholeMasterKey"] == {"Fn::Equals": [{"Ref": "MasterKeyForm"}, "whole"]}
 
 
+def test_who_logs_in_by_iam_is_made_by_the_rotation_and_allowed_to_tasks() -> None:
+    variables = _resource("database", "DatabaseRotationFunction")["Environment"]["Variables"]
+    user = {"Fn::Sub": "${DatabaseName}_iam"}
+    assert variables["IAM_USER"] == {"Fn::If": ["HasIamAuthentication", user, {"Ref": "AWS::NoValue"}]}
+    assert PARSED["database"]["Outputs"]["IamUser"]["Value"] == user
+    policy = _resource("database", "IamAuthenticationPolicy")
+    [statement] = _statements(policy)
+    assert statement["Action"] == "rds-db:connect"
+    assert statement["Resource"]["Fn::Sub"].endswith(":dbuser:${Database.DbiResourceId}/${DatabaseName}_iam")
+    assert _resource("database", "Database")["EnableIAMDatabaseAuthentication"]["Fn::If"][0] == "HasIamAuthentication"
+    container = _resource("gateway", "TaskDefinition")["ContainerDefinitions"][1]
+    assert {"Fn::If": ["ByIam", "--iam_token_db_auth", {"Ref": "AWS::NoValue"}]} in container["Command"]
+    given = {_name(one) for one in container["Environment"]}
+    assert {"DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USER"} <= given
+
+
 def test_the_mock_is_reached_by_its_private_name_and_by_nobody_but_the_gateway() -> None:
     service = _resource("mock", "Service")
     network = service["NetworkConfiguration"]["AwsvpcConfiguration"]

@@ -5,7 +5,7 @@ import logging
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -114,6 +114,64 @@ def test_the_first_rotation_makes_owner_and_user_where_there_are_none(cloud: Clo
             connection.execute(f"DROP ROLE {role}")
     cloud.rotate(NAME)
     assert ask(held(cloud), "CREATE TABLE request_logs (id integer)") is None
+
+
+def test_a_user_that_logs_in_by_iam_is_made_with_the_others(
+    cloud: Cloud, first: Credentials, server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IAM_USER", "gateway_iam")
+    with _role_of_rds(server):
+        for _ in range(2):
+            cloud.rotate(NAME)
+        with server.admin("gateway") as connection:
+            statement = """
+                SELECT u.rolcanlogin, a.rolpassword IS NULL, u.rolconfig, array_agg(r.rolname ORDER BY r.rolname)
+                FROM pg_roles u JOIN pg_authid a ON a.oid = u.oid
+                JOIN pg_auth_members m ON m.member = u.oid JOIN pg_roles r ON r.oid = m.roleid
+                WHERE u.rolname = 'gateway_iam' GROUP BY 1, 2, 3
+            """
+            assert connection.execute(statement).fetchall() == [
+                (True, True, ["role=gateway_owner"], ["gateway_owner", "rds_iam"])
+            ]
+            # The password of the others goes on being one: nobody of them has RDS' role.
+            members = "SELECT count(*) FROM pg_auth_members WHERE roleid = 'rds_iam'::regrole AND NOT admin_option"
+            assert connection.execute(members).fetchone() == (1,)
+        assert ask(held(cloud), "SELECT 1") == 1
+
+
+def test_without_the_role_of_rds_nothing_is_half_made(
+    cloud: Cloud, first: Credentials, server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IAM_USER", "gateway_iam")
+    with pytest.raises(pg8000.exceptions.DatabaseError, match="rds_iam"):
+        cloud.rotate(NAME)
+    with server.admin() as connection:
+        made = "SELECT count(*) FROM pg_roles WHERE rolname IN ('gateway_b', 'gateway_iam')"
+        assert connection.execute(made).fetchone() == (0,)
+    assert held(cloud) == first
+
+
+def test_a_user_with_a_password_never_loses_it_to_iam(
+    cloud: Cloud, first: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IAM_USER", "gateway_a")
+    with pytest.raises(RotationError, match="IAM_USER names gateway_a, which has a password"):
+        cloud.rotate(NAME)
+    assert ask(first, "SELECT 1") == 1
+
+
+@contextmanager
+def _role_of_rds(server: Postgres) -> Iterator[None]:
+    """Have the role that RDS makes, which its administrator may hand on."""
+    with server.admin() as connection:
+        connection.execute("CREATE ROLE rds_iam NOLOGIN")
+        connection.execute("GRANT rds_iam TO manager WITH ADMIN OPTION")
+    try:
+        yield
+    finally:
+        with server.admin() as connection:
+            for role in ("gateway_iam", "rds_iam"):
+                connection.execute(f"DROP ROLE IF EXISTS {role}".encode())
 
 
 def test_a_function_that_dies_at_any_moment_and_comes_again_ends_well(

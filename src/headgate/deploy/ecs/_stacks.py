@@ -142,6 +142,7 @@ def _database_parameters(environment: Environment) -> dict[str, str]:
         "MultiAz": _flag(environment.multi_az),
         "DeletionProtection": _flag(environment.deletion_protection),
         "PerformanceInsights": _flag(environment.performance_insights),
+        "IamAuthentication": _flag(environment.database_iam),
         "MaxConnections": str(environment.max_connections),
         # The ECS guide warns at 80 of 100 connections, the benchmark guide at 180 of 200.
         "ConnectionAlarmThreshold": str(environment.max_connections - 20),
@@ -159,6 +160,7 @@ def _gateway_parameters(environment: Environment, inputs: Inputs) -> dict[str, s
         "ContainerUser": "0" if litellm else "10001:10001",
         "ReadonlyRootFilesystem": _flag(not litellm),
         "MasterKeyForm": "member" if litellm else "whole",
+        "DatabaseLogin": "iam" if litellm and environment.database_iam else "password",
         "PrivateName": _flag(environment.open_webui),
         "TaskCpu": str(environment.task_cpu),
         "TaskMemory": str(environment.task_memory),

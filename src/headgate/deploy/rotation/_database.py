@@ -20,13 +20,24 @@ _APPLICATION_TABLE = """
 
 
 class DatabaseRotation:
-    """Rotates a login. Only `host` is ever connected to; `restart` makes running gateways read the new login."""
+    """Rotates a login. Only `host` is ever connected to; `restart` makes running gateways read the new login.
 
-    def __init__(self, connect: Connect, read_admin: ReadAdmin, host: str, restart: Callable[[], None]) -> None:
+    `iam_user` is made beside the alternating users, where it is missing; it logs in by IAM and is never rotated.
+    """
+
+    def __init__(
+        self,
+        connect: Connect,
+        read_admin: ReadAdmin,
+        host: str,
+        restart: Callable[[], None],
+        iam_user: str | None = None,
+    ) -> None:
         self._connect = connect
         self._read_admin = read_admin
         self._host = host
         self._restart = restart
+        self._iam_user = iam_user
 
     def create(self, current: Value, rotation: Rotation) -> Value:
         """Return the other user's login with a new password."""
@@ -41,7 +52,7 @@ class DatabaseRotation:
             return
         user, password = self._read_admin()
         with closing(self._connect(replace(login, username=user, password=password))) as connection:
-            ensure_login(connection, login, owner_of(login.username))
+            ensure_login(connection, login, owner_of(login.username), self._iam_user)
 
     def test(self, current: Value, pending: Value) -> None:
         """Log in as a gateway does, and read from a table of its own where it has one."""
@@ -73,4 +84,6 @@ class DatabaseRotation:
             )
         if after.username != alternate(before.username):
             raise RotationError(f"The pending login is not that of {alternate(before.username)}: rotate anew.")
+        if self._iam_user in (after.username, before.username, owner_of(after.username)):
+            raise RotationError(f"IAM_USER names {self._iam_user}, which has a password: name a user of its own.")
         return after

@@ -29,7 +29,8 @@ def database_handler(event: Mapping[str, str], context: object) -> None:
 
     Reads `ADMIN_SECRET_ARN`, the secret with `username` and `password` of a role that may create roles;
     `DATABASE_HOST`, the only host to connect to; `DATABASE_CA_FILE`, the authorities that its certificate is verified
-    with (by default those in the package, else the system's); and what `master_key_handler` reads.
+    with (by default those in the package, else the system's); `IAM_USER`, a user to make who logs in by IAM, none when
+    not set; and what `master_key_handler` reads.
     """
     client = aws_client("secretsmanager")
     admin_secret, host = _needed("ADMIN_SECRET_ARN"), _needed("DATABASE_HOST")
@@ -41,7 +42,8 @@ def database_handler(event: Mapping[str, str], context: object) -> None:
             raise RotationError(f"{admin_secret} has no username and password of a database administrator.")
         return user, password
 
-    rotate(event, client, DatabaseRotation(connector(_authorities()), read_admin, host, _restart))
+    iam_user = os.environ.get("IAM_USER") or None
+    rotate(event, client, DatabaseRotation(connector(_authorities()), read_admin, host, _restart, iam_user))
 
 
 def aws_client(service: str, region: str | None = None) -> Any:

@@ -22,6 +22,10 @@ _ITERATIONS = 4096
 _LOCK = 0x6865616467617465
 """The advisory lock under which roles are changed: two at once would fail each other."""
 
+IAM_ROLE = "rds_iam"
+"""Whoever has this role logs in by IAM, and with no password any more:
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html"""
+
 _BAD_PASSWORD = ("28P01", "28000")
 """SQLSTATE of a wrong password, and of a login that does not exist or is not allowed."""
 
@@ -65,11 +69,12 @@ def can_log_in(connect: Connect, login: Credentials) -> bool:
     return True
 
 
-def ensure_login(connection: Any, login: Credentials, owner: str) -> None:
+def ensure_login(connection: Any, login: Credentials, owner: str, iam_user: str | None = None) -> None:
     """Give `login` its password and the owner's rights, in one transaction; make both roles where they are missing.
 
     `connection` is one of pg8000's native interface, to the database of the login, by a role that may create roles
     and owns the database. Sessions of the login begin as `owner`, so that what a migration makes belongs to it.
+    `iam_user` is a further user with the owner's rights, who logs in by IAM and has no password.
     """
     import pg8000.native
 
@@ -86,12 +91,22 @@ def ensure_login(connection: Any, login: Credentials, owner: str) -> None:
         connection.run(f"{verb} ROLE {user} WITH LOGIN PASSWORD {password}")
         connection.run(f"GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role}")
         connection.run(f"GRANT USAGE, CREATE ON SCHEMA public TO {role}")
-        connection.run(f"GRANT {role} TO {user}")
-        connection.run(f"ALTER ROLE {user} SET ROLE {role}")
+        _act_as(connection, user, role)
+        if iam_user is not None:
+            by_iam = pg8000.native.identifier(iam_user)
+            if not _exists(connection, iam_user):
+                connection.run(f"CREATE ROLE {by_iam} LOGIN")
+            _act_as(connection, by_iam, role)
+            connection.run(f"GRANT {IAM_ROLE} TO {by_iam}")
         connection.run("COMMIT")
     except BaseException:
         connection.run("ROLLBACK")
         raise
+
+
+def _act_as(connection: Any, user: str, role: str) -> None:
+    connection.run(f"GRANT {role} TO {user}")
+    connection.run(f"ALTER ROLE {user} SET ROLE {role}")
 
 
 def _exists(connection: Any, role: str) -> bool:

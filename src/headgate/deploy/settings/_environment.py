@@ -107,6 +107,9 @@ class Environment(Section):
     multi_az: bool = Field(default=False, description="a standby of the database in the other zone")
     database_pool: Positive = Field(default=10, description="connections that each worker may open")
     max_connections: Positive = Field(default=100, description="connections that the database takes")
+    database_iam: bool = Field(
+        default=False, description="a database user that logs in by IAM; LiteLLM's image uses it"
+    )
     database_authorities: Path | None = Field(
         default=None, description="RDS's certificate authorities as a PEM file; without it they are downloaded"
     )
