@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -80,6 +80,11 @@ class Questions:
         except BaseException as error:  # noqa: BLE001 - raised again for everybody who asks
             answer.set_exception(error)
         return answer.result()
+
+    def prepare(self, services: Iterable[str]) -> None:
+        """Make the clients of services, for functions that take them from the account themselves."""
+        for service in services:
+            self._client(service)
 
     def together(self, questions: Sequence[Callable[[], T]]) -> list[T]:
         """Return what each returns, in their order; several are asked at the same time."""

@@ -15,6 +15,7 @@ from headgate.deploy.ecs._preflight._permissions import permissions
 from headgate.deploy.ecs._preflight._questions import Questions
 from headgate.deploy.ecs._preflight._secrets import provider_keys, secrets, secrets_apply
 from headgate.deploy.ecs._preflight._subject import Result, Subject
+from headgate.deploy.ecs._preflight._taken import names, names_apply
 from headgate.deploy.engine import Check, DeployError, Verdict
 from headgate.deploy.rotation import RotationError
 from headgate.deploy.settings import Environment
@@ -47,6 +48,7 @@ _TABLE = (
     _Row("clock", _caller.clock),
     _Row("region", _caller.region),
     _Row("permissions", permissions),
+    _Row("names", names, names_apply),
     _Row("endpoint services", _caller.endpoint_services, _is_made("network")),
     _Row("VPC quota", _quotas.vpc_quota, _is_made("network")),
     _Row("endpoint quota", _quotas.endpoint_quota, _is_made("network")),
