@@ -10,18 +10,21 @@ from tests.deploy.ecs.environments import INPUTS, environment
 
 def test_every_stack_requires_those_it_imports_from() -> None:
     names = [component.name for component in _nobody(environment("prod")).graph()]
-    assert names[:3] == ["bootstrap", "image", "security"]
+    assert names[:4] == ["prerequisites", "bootstrap", "image", "security"]
     assert names.index("database") < names.index("gateway") < names.index("monitoring")
     graph = _nobody(environment("prod")).graph()
     assert set(graph["gateway"].requires) >= {"image", "security", "network", "alb", "database", "redis"}
-    assert graph["security"].requires == ("bootstrap",)
+    assert graph["security"].requires == ("prerequisites", "bootstrap")
+    assert "prerequisites" not in [component.name for component in _nobody(environment("prod")).teardown()]
 
 
 def test_without_credentials_everything_is_unknown_and_would_be_created() -> None:
     plan = plan_up(_nobody(environment("dev")).graph())
     assert {step.state.health for step in plan.steps} == {Health.UNKNOWN}
-    assert {step.change.action for step in plan.steps} == {Action.CREATE}
-    assert "There are no AWS credentials" in plan.steps[0].state.reason
+    first, *others = plan.steps
+    assert (first.name, first.change.action) == ("prerequisites", Action.SKIP)
+    assert {step.change.action for step in others} == {Action.CREATE}
+    assert "There are no AWS credentials" in first.state.reason
 
 
 def test_what_is_not_asked_for_any_more_stays_until_it_is_taken_away(account: Account) -> None:

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 
 from headgate.deploy.ecs._service import Service
 from headgate.deploy.ecs._stack_component import Hooks
+from headgate.deploy.ecs._virtual_keys import MEMBER, give_key, has_key
 from headgate.deploy.ecs._world import World
 from headgate.deploy.engine import DeployError, Health, Progress, State
 from headgate.deploy.rotation import KEY_PREFIX, MasterKey
 from headgate.deploy.secrets import explained as secret_explained
 from headgate.deploy.secrets import find, prepare_rotation, rotate
+from headgate.deploy.verification import Web
 
 LOGIN_SECONDS = 900.0
 """How long the first rotation may take: a function in a VPC starts slowly, and Secrets Manager tries again."""
@@ -19,14 +21,16 @@ _POLL_SECONDS = 10.0
 GATEWAY_SERVICE = "gateway"
 
 
-def hooks_of(world: World, clock: Callable[[], float] = time.monotonic) -> dict[str, Hooks]:
-    """Return the hooks of the stacks that have some, by template."""
+def hooks_of(world: World, web: Web, clock: Callable[[], float] = time.monotonic) -> dict[str, Hooks]:
+    """Return the hooks of the stacks that have some, by template. `web` reaches the gateway at its public address."""
+    chat = _OpenWebui(world, web)
     database, load_balancer, gateway = _Database(world, clock), _LoadBalancer(world), _Gateway(world, clock)
     return {
         "alb": Hooks(release=load_balancer.release),
         "database": Hooks(
             prepare=database.prepare, complete=database.complete, health=database.health, release=database.release
         ),
+        "webui": Hooks(obstacle=chat.obstacle, prepare=chat.prepare),
         "security": Hooks(complete=_Security(world, clock).complete),
         "gateway": Hooks(prepare=gateway.prepare, complete=gateway.complete, health=gateway.health),
     }
@@ -155,3 +159,26 @@ class _Gateway:
                 f" {self._world.vault.name(entry)} does not hold. Set it from standard input, as {example}:"
                 f" headgate secrets set api-keys --env {self._world.environment.name}"
             )
+
+
+class _OpenWebui:
+    """Its task needs a virtual key, which the gateway makes."""
+
+    def __init__(self, world: World, web: Web) -> None:
+        self._world = world
+        self._web = web
+
+    def obstacle(self) -> str | None:
+        environment = self._world.environment
+        if environment.runs_litellm or has_key(self._world.vault, find("open-webui-key")):
+            return None
+        return (
+            "it needs a virtual key, and Headgate's image does not make any yet: have one made elsewhere, and set it"
+            f" with `headgate secrets set open-webui-key {MEMBER} --env {environment.name}`"
+        )
+
+    def prepare(self, progress: Progress) -> None:
+        url = self._world.runner().outputs(self._world.stack("alb"))["Url"]
+        give_key(
+            self._world.vault, find("open-webui-key"), url, f"{self._world.prefix}-open-webui", self._web, progress
+        )

@@ -34,11 +34,12 @@ _REASONS = {
 class Hooks:
     """What a stack needs besides CloudFormation; each raises `DeployError`.
 
-    `prepare` produces what the stack consumes, before it is created or changed. `complete` brings what CloudFormation
-    does not, and waits until it works; `health` tells whether it does, None for well. `release` takes away what keeps
-    the stack from being deleted.
+    `obstacle` says what keeps the stack from being made, None for nothing. `prepare` produces what the stack consumes,
+    before it is created or changed. `complete` brings what CloudFormation does not, and waits until it works; `health`
+    tells whether it does, None for well. `release` takes away what keeps the stack from being deleted.
     """
 
+    obstacle: Callable[[], str | None] = lambda: None
     prepare: Callable[[Progress], None] = lambda progress: None
     complete: Callable[[Progress], None] = lambda progress: None
     health: Callable[[], State | None] = lambda: None
@@ -80,6 +81,8 @@ class StackComponent:
         """Say what a change set would do."""
         spec = self.world.specs()[self.template]
         self._accepted = False
+        if state.health is not Health.UNKNOWN and (obstacle := self.hooks.obstacle()) is not None:
+            return Change(Action.BLOCKED, (obstacle,))
         if state.health in (Health.ABSENT, Health.UNKNOWN):
             planned = creation(spec)
             return Change(Action.CREATE, (f"{len(planned.changes)} resources",), _opened(planned))

@@ -1,6 +1,7 @@
 """ECS Fargate as a target of the deployer."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from headgate.deploy.ecs._hooks import GATEWAY_SERVICE, hooks_of
 from headgate.deploy.ecs._image import ImageComponent
 from headgate.deploy.ecs._logs import logs
 from headgate.deploy.ecs._outputs import outputs
+from headgate.deploy.ecs._preflight import preflight
+from headgate.deploy.ecs._prerequisites import Prerequisites
 from headgate.deploy.ecs._render import render
 from headgate.deploy.ecs._scale import scale
 from headgate.deploy.ecs._stack_component import Hooks, StackComponent
@@ -25,6 +28,7 @@ from headgate.deploy.engine import (
     DeployError,
     Difference,
     Graph,
+    Health,
     Progress,
     State,
     StateStore,
@@ -90,7 +94,10 @@ class EcsTarget:
 
     def graph(self) -> Graph:
         """Return the components to bring up: a stack each, and what stands between them. Raises `DeployError`."""
-        return Graph([self.foundation, self._image, *self._stacks()])
+        first = Prerequisites(lambda: self._checks(made))
+        image = replace(self._image, requires=(first.name, *self._image.requires))
+        made: list[Component] = [image, *self._stacks((first.name,))]
+        return Graph([first, self.foundation, *made])
 
     def teardown(self, *, delete_data: bool = False) -> Graph:
         """Return the components to take down; with `delete_data` what they hold goes along. Raises `DeployError`."""
@@ -140,17 +147,17 @@ class EcsTarget:
         """Look at the deployment from the outside, and at what stands behind. Raises `ConfigurationError`."""
         return verify(self._world.environment, self._account, self._world.outputs(), self._web)
 
-    def _stacks(self) -> list[Component]:
-        """Return the stacks, each requiring those whose exports it imports."""
+    def _stacks(self, also: tuple[str, ...] = ()) -> list[Component]:
+        """Return the stacks, each requiring those whose exports it imports, and `also` others."""
         wanted = self._world.specs()
         specs = [spec for template, spec in wanted.items() if template != FOUNDATION]
         producers = {name: spec.template for spec in specs for name in exports(spec)}
-        hooks = hooks_of(self._world)
+        hooks = hooks_of(self._world, self._web)
         made: list[Component] = [
             StackComponent(
                 self._world,
                 spec.template,
-                requires=_required(spec, producers),
+                requires=(*also, *_required(spec, producers)),
                 trait=Trait.CRITICAL if spec.template in _CRITICAL else Trait.NORMAL,
                 hooks=hooks.get(spec.template, Hooks()),
                 keeps=_KEEPS.get(spec.template, ""),
@@ -160,6 +167,10 @@ class EcsTarget:
         left = (template for template in TEMPLATES if template not in wanted and self._is_there(template))
         return [*made, *(Superfluous(self._world, template, requires=("network",)) for template in left)]
 
+    def _checks(self, made: Sequence[Component]) -> tuple[Check, ...]:
+        """Run the pre-flight; what is not there yet is made by this run, or not at all."""
+        return preflight(self._world.environment, self._account, made_here=frozenset(filter(None, map(_absent, made))))
+
     def _is_there(self, template: str) -> bool:
         """Tell whether a stack stands; one that nobody can see does not count."""
         try:
@@ -167,6 +178,13 @@ class EcsTarget:
                 return self._world.runner().state(self._world.stack(template)) is not None
         except DeployError:
             return False
+
+
+def _absent(component: Component) -> str | None:
+    try:
+        return component.name if component.describe().health is Health.ABSENT else None
+    except DeployError:
+        return None
 
 
 def _required(spec: StackSpec, producers: Mapping[str, str]) -> tuple[str, ...]:
