@@ -4,9 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 BASE   := $(VENV)/.installed-base
+# The package as the image has it: its hot path compiled.
+COMPILED := .compiled
+FAST   := $(COMPILED)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check verify bench bench-peers format clean
+.PHONY: help run test check verify compile bench bench-peers format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -36,10 +39,18 @@ check: $(STAMP) ## format, lint, types, import contract
 verify: $(STAMP) ## the long tests: load, chaos, fuzz
 	$(BIN)/python -m pytest -m long $(ARGS)
 
+$(FAST): pyproject.toml hatch_build.py $(shell find src -name '*.py')
+	@command -v $(CC) > /dev/null || { echo "make compile needs a C compiler, and there is no $(CC): apt-get install gcc libc6-dev"; exit 1; }
+	test -x $(COMPILED)/bin/python || $(PYTHON) -m venv $(COMPILED)
+	HATCH_BUILD_HOOKS_ENABLE=1 $(COMPILED)/bin/python -m pip install --quiet --disable-pip-version-check .
+	touch $@
+
+compile: $(FAST) ## install headgate with its hot path compiled, as the image has it, into .compiled
+
 bench-peers: $(STAMP) ## install the peers to compare with, each into its own prefix under .peers
 	$(BIN)/python -m bench.peers
 
-bench: $(STAMP) ## measure headgate beside nginx and the installed peers; writes JSON and docs/benchmarks.md
+bench: $(STAMP) $(if $(shell command -v $(CC)),$(FAST)) ## measure headgate beside nginx and the installed peers; writes JSON and docs/benchmarks.md
 	$(BIN)/python -m bench $(ARGS)
 
 format: $(STAMP) ## rewrite the files in the house format
@@ -47,4 +58,4 @@ format: $(STAMP) ## rewrite the files in the house format
 	$(BIN)/ruff check --fix .
 
 clean: ## remove everything that the targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
+	rm -rf $(VENV) $(COMPILED) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -19,6 +20,9 @@ from bench._processes import clean_environment
 
 PEERS = ROOT / ".peers"
 """Where `python -m bench.peers` installs, one directory each."""
+
+COMPILED = ROOT / ".compiled"
+"""Where `make compile` installs Headgate with its hot path compiled."""
 
 MASTER_KEY = "sk-bench-4f1c7a9e02d84b6f"
 """The key of every target that checks one. It opens nothing outside of a run."""
@@ -147,18 +151,26 @@ class Nginx(Target):
 
 
 class Headgate(Target):
-    """This project, as a user starts it."""
+    """This project, as users of the image start it: with its hot path compiled, where `make compile` has been run.
+
+    Its version tells which of the two runs.
+    """
 
     name = "headgate"
     setup = "1 worker, master key checked, usage counted"
 
     def missing(self) -> str | None:
-        """Say that the command is missing where the package is not installed."""
-        return None if self._program.exists() else f"{self._program} does not exist: pip install -e ."
+        """Say what to do where the package is not installed, or compiled from other sources than there are now."""
+        if not self._program.exists():
+            return f"{self._program} does not exist: pip install -e ."
+        if COMPILED.exists() and _newest_source() > COMPILED.joinpath(".installed").stat().st_mtime:
+            return f"{COMPILED} is older than the sources: make compile, or remove it to measure pure Python"
+        return None
 
     def version(self) -> str:
-        """Return the installed version."""
-        return metadata.version("headgate")
+        """Return the version, with "compiled" where it is."""
+        done = subprocess.run([str(self._program), "--version"], capture_output=True, text=True, check=True)
+        return done.stdout.strip().removeprefix("headgate ")
 
     def launch(self, port: int, upstream: Upstream, directory: Path) -> Launch:
         """Start `headgate serve` with a model for each behavior."""
@@ -169,7 +181,8 @@ class Headgate(Target):
 
     @property
     def _program(self) -> Path:
-        return Path(sys.executable).with_name("headgate")
+        directory = COMPILED / "bin" if COMPILED.exists() else Path(sys.executable).parent
+        return directory / "headgate"
 
 
 class LiteLLM(Target):
@@ -303,6 +316,10 @@ def _litellm_configuration(upstream: Upstream, directory: Path) -> Path:
     config = directory / "config.yaml"
     config.write_text(json.dumps({"model_list": models, "general_settings": {"master_key": MASTER_KEY}}, indent=2))
     return config
+
+
+def _newest_source() -> float:
+    return max(path.stat().st_mtime for path in ROOT.joinpath("src").rglob("*.py"))
 
 
 def _peer_missing(program: Path) -> str | None:

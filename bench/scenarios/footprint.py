@@ -3,6 +3,7 @@
 The cold start and the idle memory were read when the rig started the target, before anything else was asked of it.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from bench._processes import Child
 from bench._results import Footprint, Growth
 from bench._rig import Rig, Running
 from bench._statistics import bucket_medians, fit_line
-from bench._targets import installed_mib
+from bench._targets import COMPILED, installed_mib
 from bench.scenarios.closed import HEADLINE_CONNECTIONS
 
 REST_SECONDS = 2.0
@@ -115,13 +116,16 @@ def summarize_growth(target: str, minutes: float, seen: _wrk.Load, samples: Sequ
 def install_headgate_mib() -> float:
     """Install this checkout with pip into a fresh environment and return its size, pip itself included.
 
+    It is compiled where the Headgate that is measured is.
+
     Raises `subprocess.SubprocessError` when pip fails or takes longer than ten minutes.
     """
     with tempfile.TemporaryDirectory(prefix="headgate-bench-") as directory:
         venv.create(directory, with_pip=True)
         python = str(Path(directory) / "bin" / Path(sys.executable).name)
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, str(ROOT)], check=True, timeout=600)
+        environment = {**os.environ, "HATCH_BUILD_HOOKS_ENABLE": "1"} if COMPILED.exists() else None
+        subprocess.run([*pip, str(ROOT)], check=True, timeout=600, env=environment)
         return installed_mib(Path(directory))
 
 

@@ -29,8 +29,10 @@ def test_litellm_s_command_line_means_serve(given: list[str], read: list[str]) -
     assert arguments(given) == read
 
 
-def test_the_version_is_shown() -> None:
-    assert CliRunner().invoke(app, ["--version"]).stdout == f"headgate {headgate.__version__}\n"
+@pytest.mark.parametrize(("compiled", "added"), [(False, ""), (True, ", compiled")])
+def test_the_version_is_shown(compiled: bool, added: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headgate.cli.COMPILED", compiled)
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"headgate {headgate.__version__}{added}\n"
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -12,6 +12,7 @@ from headgate.cli._bench import bench
 from headgate.cli._deploy import deploy_app
 from headgate.cli._mock import mock
 from headgate.cli._secrets import secrets_app
+from headgate.core.build import COMPILED
 from headgate.core.errors import HeadgateError
 
 __all__ = ["app", "arguments", "main"]
@@ -54,7 +55,7 @@ def arguments(given: Sequence[str]) -> list[str]:
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"headgate {headgate.__version__}")
+        typer.echo(f"headgate {headgate.__version__}{', compiled' if COMPILED else ''}")
         raise typer.Exit
 
 

@@ -4,8 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-
-import msgspec
+from typing import NamedTuple
 
 from headgate.core.provider import Origin, UpstreamRequest
 from headgate.transport.connection import Connection, StaleConnectionError, Timeouts
@@ -20,7 +19,7 @@ STALE_ATTEMPTS = 3
 """How often a request is sent when reused connections turn out to be dead; the last time over a new one."""
 
 
-class ClientSettings(msgspec.Struct, frozen=True):
+class ClientSettings(NamedTuple):
     """Bounds of the client. Sizes are bytes, times are seconds."""
 
     maximum_connections: int = 1_024

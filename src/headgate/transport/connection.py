@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import httptools
-import msgspec
 
 from headgate.core.errors import UpstreamError
 from headgate.transport.failures import connection_failed, protocol_broken, timed_out
@@ -21,7 +20,7 @@ HASTE_SECONDS = 1.0
 """How long an answer may still go on after the part of it that matters."""
 
 
-class Timeouts(msgspec.Struct, frozen=True):
+class Timeouts(NamedTuple):
     """Seconds, each None for no limit: to connect, to the first byte of the answer, between two pieces, in all."""
 
     connect: float = 10.0
@@ -136,7 +135,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived; bytes that nobody asked for close the connection."""
-        if self._response is None or self._channel.waiting:
+        asked = self._response
+        if asked is None or self._channel.waiting:
             self._discredit()
             return
         try:

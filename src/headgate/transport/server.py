@@ -7,10 +7,9 @@ pipeline.
 """
 
 import asyncio
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 import httptools
-import msgspec
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -33,7 +32,7 @@ DISCARD_LIMIT = 64 * 1024
 """A refused body of at most this many bytes is read and dropped, and the connection stays usable."""
 
 
-class Deadlines(msgspec.Struct, frozen=True):
+class Deadlines(NamedTuple):
     """Seconds a client may take: to send the header, between two pieces of the body, to send all of the body, to send
     the next request on an open connection, and to read on when it has stopped reading.
     """
@@ -135,11 +134,13 @@ class ServerProtocol(HttpToolsProtocol):
         """Parse no more of a header than the limit; what follows it may be as long as it likes."""
         room = HEAD_LIMIT - (self._head_bytes - len(data))
         self.parser.feed_data(data[:room])
+        # uvicorn drops it when the connection is lost.
+        parser: Any = self.parser
         if self.state <= HEAD:
             self._reject(431, "The request header is too large.")
-        elif self.state != LINGER and self.parser is not None:
+        elif self.state != LINGER and parser is not None:
             try:
-                self.parser.feed_data(data[room:])
+                parser.feed_data(data[room:])
             except httptools.HttpParserUpgrade as upgrade:
                 raise httptools.HttpParserUpgrade(room + upgrade.args[0]) from None
 
