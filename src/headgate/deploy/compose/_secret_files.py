@@ -124,6 +124,11 @@ class SecretFiles:
             if found and not line.startswith("#") and len(value.strip()) >= 8:
                 yield value.strip().strip("\"'")
 
+    def fingerprint(self, file: str) -> str:
+        """Return a short digest of one secret, empty where there is none. Raises `DeployError`."""
+        value = self._read(file)
+        return hashlib.sha256(value.encode()).hexdigest()[:12] if value else ""
+
     def versions(self) -> Mapping[str, str]:
         """Return, by component, a short digest that changes with its secrets; empty before there are any."""
         if self.missing():

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+from headgate.deploy.compose._backup import Backups
 from headgate.deploy.compose._components import Files, Prerequisites, Secrets, Services, write_files
 from headgate.deploy.compose._docker import Docker, process_environment
 from headgate.deploy.compose._drift import differences
@@ -13,6 +14,7 @@ from headgate.deploy.compose._scale import scale
 from headgate.deploy.compose._secret_files import KEY_OF_OPEN_WEBUI, SecretFiles
 from headgate.deploy.compose._verify import verify
 from headgate.deploy.engine import (
+    Backup,
     Check,
     DeployError,
     Difference,
@@ -99,6 +101,10 @@ class ComposeTarget:
             ]
         )
 
+    def leftovers(self) -> list[Check]:
+        """Return nothing: each component was asked whether it is gone, and says what it keeps."""
+        return []
+
     def validate(self) -> list[Check]:
         """Check the gateway's configuration and what is rendered, with nothing but files."""
         environment = self._environment
@@ -156,6 +162,25 @@ class ComposeTarget:
     def scale(self, tasks: int, progress: Progress) -> None:
         """Say how it is done here. Raises `UsageError`."""
         scale(self._environment, tasks)
+
+    def backups(self) -> list[Backup]:
+        """Return what can be restored, newest first. Raises `DeployError`."""
+        return self._backups.all()
+
+    def backup(self, name: str, progress: Progress) -> Backup:
+        """Dump the database into a file under a name. Raises `DeployError`, also for a name that is taken."""
+        return self._backups.make(name, progress)
+
+    def restore(self, name: str, progress: Progress) -> None:
+        """Put a backup in place of what the database holds, and wait until the gateways serve with it.
+
+        Raises `DeployError`.
+        """
+        self._backups.restore(name, progress)
+
+    @property
+    def _backups(self) -> Backups:
+        return Backups(self._docker, self._directory, services(self._environment)["gateway"], self._secrets)
 
     def _wanted(self) -> Mapping[str, str]:
         versions = self._secrets.versions()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import headgate
+from headgate.deploy._backup_names import check_backup_name
 from headgate.deploy.ecs._account import Account, explained
 from headgate.deploy.ecs._bucket import Bucket
 from headgate.deploy.ecs._instances import Instances, tags_of
@@ -23,8 +24,6 @@ NOTES = "backups/"
 """Where the notes stand in the environment's bucket."""
 MOMENT = re.compile(r"@\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 """A moment of the past as the name of a backup, in UTC."""
-
-_NAME = re.compile(r"[a-z](-?[a-z0-9]){0,59}")
 
 
 def backups(account: Account, environment: Environment) -> list[Backup]:
@@ -50,11 +49,7 @@ def backup(
     Run again after an interruption it goes on. `clock` returns seconds since 1970. Raises `DeployError`, also when a
     backup of that name is complete already.
     """
-    if _NAME.fullmatch(name) is None:
-        raise DeployError(
-            f"{name[:80]!r} can not be the name of a backup: up to 60 lower-case letters, digits and single hyphens,"
-            " a letter first."
-        )
+    check_backup_name(name)
     instances = Instances(account, environment, clock)
     identifier = f"{instances.identifier}-{name}"
     bucket = Bucket(account, environment.prefix)
