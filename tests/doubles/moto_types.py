@@ -27,6 +27,7 @@ from moto.ecs.models import Cluster, ecs_backends
 from moto.efs.models import AccessPoint, FileSystem
 from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
 from moto.iam.models import ManagedPolicy, iam_backends
+from moto.logs.models import logs_backends
 from moto.rds.models import DBInstance, DBParameterGroup, rds_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.secretsmanager.utils import random_password
@@ -259,11 +260,30 @@ class _DiscoveryService(Taught):
         servicediscovery_backends[account_id][region_name].delete_service(self.identity)
 
 
+class _MetricFilter(Taught):
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
+    ) -> Any:
+        given = cloudformation_json["Properties"]
+        # As the API names the members.
+        transformations: Any = [
+            {key[:1].lower() + key[1:]: value for key, value in one.items()} for one in given["MetricTransformations"]
+        ]
+        backend = logs_backends[account_id][region_name]
+        backend.put_metric_filter(resource_name, given["FilterPattern"], given["LogGroupName"], transformations)
+        return cls(resource_name, {"LogGroupName": given["LogGroupName"]})
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        logs_backends[account_id][region_name].delete_metric_filter(self.identity, self.attributes["LogGroupName"])
+
+
 TAUGHT: dict[str, Any] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": _ScalableTarget,
     "AWS::ApplicationAutoScaling::ScalingPolicy": _ScalingPolicy,
     "AWS::CertificateManager::Certificate": _Certificate,
     "AWS::CloudWatch::Alarm": _Alarm,
+    "AWS::Logs::MetricFilter": _MetricFilter,
     "AWS::SecretsManager::Secret": _Secret,
     "AWS::SecretsManager::SecretTargetAttachment": _SecretTargetAttachment,
     "AWS::ServiceDiscovery::PrivateDnsNamespace": _Namespace,

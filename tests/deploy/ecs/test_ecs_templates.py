@@ -10,10 +10,11 @@ import pytest
 import yaml
 from cfnlint.api import lint_file
 
-from headgate.deploy import ecs
+from headgate.deploy import ecs, rotation
 from headgate.deploy.ecs import TEMPLATES, parse_template, template_text
 from headgate.deploy.ecs._templates import loader_on
 from headgate.deploy.rotation import PASSWORD_LENGTH, Kind
+from headgate.deploy.rotation._overdue import report
 from headgate.deploy.secrets import CATALOGUE
 
 FOLDER = Path(ecs.__file__).parent / "templates"
@@ -134,8 +135,11 @@ def test_the_lengths_of_secrets() -> None:
 
 
 def test_functions_are_those_of_the_rotation_package() -> None:
-    handlers = {properties["Handler"] for _, properties in _of_type("AWS::Lambda::Function")}
-    assert handlers == {kind.handler for kind in Kind}
+    handlers = {properties["Handler"].rpartition(".")[2] for _, properties in _of_type("AWS::Lambda::Function")}
+    assert handlers == {kind.handler.rpartition(".")[2] for kind in Kind} | {rotation.overdue_handler.__name__}
+    assert {properties["Handler"].rpartition(".")[0] for _, properties in _of_type("AWS::Lambda::Function")} == {
+        rotation.__name__
+    }
     assert _default("security", "DatabasePasswordLength") == PASSWORD_LENGTH
 
 
@@ -236,7 +240,13 @@ def test_services_can_not_be_made_deputies_of_other_accounts() -> None:
         if statement["Principal"]["Service"] != "lambda.amazonaws.com":
             assert statement["Condition"], name
     for name, permission in _of_type("AWS::Lambda::Permission"):
-        assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}, name
+        # A schedule is named itself, which says the account as well.
+        named = (
+            permission["SourceArn"]
+            if permission["Principal"] == "events.amazonaws.com"
+            else permission["SourceAccount"]
+        )
+        assert named in ({"Ref": "AWS::AccountId"}, {"Fn::GetAtt": ["RotationCheckRule", "Arn"]}), name
 
 
 def test_what_holds_data_is_encrypted_private_and_kept() -> None:
@@ -502,11 +512,36 @@ def test_alarms_are_as_documented(
 def test_every_alarm_reaches_the_topic() -> None:
     topic = [{"Fn::ImportValue": {"Fn::Sub": "${Project}-${Environment}-AlarmTopicArn"}}]
     alarms = dict(_of_type("AWS::CloudWatch::Alarm"))
-    assert len(alarms) == len(ALARMS) + 3
+    assert len(alarms) == len(ALARMS) + 4
     assert [name for name, alarm in alarms.items() if alarm["AlarmActions"] != topic] == []
     assert [name for name, alarm in alarms.items() if not alarm["AlarmDescription"]] == []
     [target] = _resource("gateway", "TaskStoppedRule")["Targets"]
     assert [target["Arn"]] == topic
+
+
+def test_a_rotation_that_does_not_happen_is_told_and_so_is_that_nobody_looks() -> None:
+    function, rule = _resource("database", "RotationCheckFunction"), _resource("database", "RotationCheckRule")
+    assert "VpcConfig" not in function
+    [_, secrets] = function["Environment"]["Variables"]["SECRETS"]["Fn::Join"]
+    rotated = [one["SecretId"] for _, one in _of_type("AWS::SecretsManager::RotationSchedule")]
+    assert secrets == rotated
+    assert (rule["ScheduleExpression"], rule["Targets"][0]["Arn"]) == (
+        "rate(12 hours)",
+        {"Fn::GetAtt": ["RotationCheckFunction", "Arn"]},
+    )
+    [transformation] = _resource("database", "OverdueRotationMetric")["MetricTransformations"]
+    line = json.loads(report(["headgate/prod/database"]))
+    assert line[transformation["MetricValue"].removeprefix("$.")] == 1
+    alarm = _resource("database", "OverdueRotationAlarm")
+    assert (alarm["Namespace"], alarm["MetricName"]) == (
+        transformation["MetricNamespace"],
+        transformation["MetricName"],
+    )
+    assert (alarm["Threshold"], alarm["Period"], alarm["Statistic"]) == (1, 86400, "Maximum")
+    assert alarm["InsufficientDataActions"] == alarm["AlarmActions"]
+    [reads, writes] = _statements(_resource("database", "RotationCheckRole")["Policies"])
+    assert reads["Action"] == "secretsmanager:DescribeSecret"
+    assert all(action.startswith("logs:") for action in writes["Action"])
 
 
 def test_the_dashboard_is_json_over_metrics_that_alarms_use_too() -> None:

@@ -44,7 +44,7 @@ class Usage:
     waf_rules: int = 5
     alarms: int | None = None
     dashboards: int = 1
-    custom_metrics: int = 1
+    custom_metrics: int = 2
 
 
 class Item(NamedTuple):
@@ -172,7 +172,8 @@ def _management(environment: Environment, usage: Usage) -> Iterator[Item]:
     days = f"{usage.log_gb} GB a month kept {environment.log_retention_days} days, uncompressed"
     yield Item("Logs taken in", "logs.ingestion", usage.log_gb, f"{usage.log_gb} GB a month")
     yield Item("Logs kept", "logs.storage", kept, days)
-    alarms = 12 + environment.redis + environment.open_webui if usage.alarms is None else usage.alarms
+    alarms = 13 + environment.redis + environment.open_webui if usage.alarms is None else usage.alarms
     yield Item("Alarms", "alarm.month", Decimal(alarms), f"{alarms} alarms")
     yield Item("Dashboard", "dashboard.month", Decimal(usage.dashboards), f"{usage.dashboards} dashboard")
-    yield Item("Custom metric", "metric.month", Decimal(usage.custom_metrics), "the gateway's overhead")
+    metrics = Decimal(usage.custom_metrics)
+    yield Item("Custom metrics", "metric.month", metrics, "the gateway's overhead, overdue rotations")

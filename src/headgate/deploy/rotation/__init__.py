@@ -4,7 +4,13 @@ The whole package also runs inside Lambda, where nothing but the standard librar
 """
 
 from headgate.deploy.rotation._credentials import PASSWORD_LENGTH, Credentials, alternate, new_password, owner_of
-from headgate.deploy.rotation._handlers import AUTHORITIES_FILE, aws_client, database_handler, master_key_handler
+from headgate.deploy.rotation._handlers import (
+    AUTHORITIES_FILE,
+    aws_client,
+    database_handler,
+    master_key_handler,
+    overdue_handler,
+)
 from headgate.deploy.rotation._master_key import (
     KEY_LENGTH,
     KEY_PREFIX,
@@ -14,6 +20,7 @@ from headgate.deploy.rotation._master_key import (
     new_master_key,
     random_text,
 )
+from headgate.deploy.rotation._overdue import is_overdue
 from headgate.deploy.rotation._package import Kind, package
 from headgate.deploy.rotation._protocol import EMERGENCY_TAG, RotationError, decode, rotation_interval
 from headgate.deploy.rotation._restart import restart_services
@@ -37,9 +44,11 @@ __all__ = [
     "database_handler",
     "decode",
     "ensure_login",
+    "is_overdue",
     "master_key_handler",
     "new_master_key",
     "new_password",
+    "overdue_handler",
     "owner_of",
     "package",
     "random_text",

@@ -2,12 +2,15 @@
 
 import logging
 import os
+import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from headgate.deploy.rotation._database import DatabaseRotation
 from headgate.deploy.rotation._master_key import MasterKeyRotation
+from headgate.deploy.rotation._overdue import overdue, report
 from headgate.deploy.rotation._protocol import RotationError, decode, rotate
 from headgate.deploy.rotation._restart import restart_services
 from headgate.deploy.rotation._roles import connector
@@ -44,6 +47,15 @@ def database_handler(event: Mapping[str, str], context: object) -> None:
 
     iam_user = os.environ.get("IAM_USER") or None
     rotate(event, client, DatabaseRotation(connector(_authorities()), read_admin, host, _restart, iam_user))
+
+
+def overdue_handler(event: Mapping[str, object], context: object) -> None:
+    """Write to the function's log how many secrets should have been rotated and were not.
+
+    Reads `SECRETS`, their ARNs separated by commas. Rotates nothing and reads no value.
+    """
+    secrets = [name for name in _needed("SECRETS").split(",") if name]
+    sys.stdout.write(f"{report(overdue(aws_client('secretsmanager'), secrets, datetime.now(UTC)))}\n")
 
 
 def aws_client(service: str, region: str | None = None) -> Any:

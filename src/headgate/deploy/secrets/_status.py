@@ -4,12 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from headgate.deploy.rotation import KEY_PREFIX, MasterKey, RotationError, alternate, rotation_interval
+from headgate.deploy.rotation import KEY_PREFIX, MasterKey, RotationError, alternate, is_overdue, rotation_interval
 from headgate.deploy.secrets._catalogue import CATALOGUE, Entry, Turnover
 from headgate.deploy.secrets._vault import Description, Vault
-
-OVERDUE = timedelta(days=2)
-"""How late a rotation may be before that is a problem."""
 
 STUCK = timedelta(hours=1)
 """After how long a rotation that has not ended counts as stuck: a function takes a minute, with retries a few."""
@@ -88,7 +85,7 @@ def _rotation_problems(
         since = pending_since.astimezone(UTC)
         yield f"a rotation has not ended since {since:%Y-%m-%d %H:%M} UTC: see the function's log"
     interval, last = rotation_interval(found.rules), found.last_rotated or found.created
-    if interval is not None and last is not None and now - last > interval + OVERDUE:
+    if interval is not None and last is not None and is_overdue(found.rules, last, now):
         yield f"it was rotated last on {last:%Y-%m-%d} although that is due every {interval / timedelta(days=1):g} days"
 
 
