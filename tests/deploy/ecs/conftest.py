@@ -4,12 +4,17 @@ import http.client
 from collections.abc import Iterator
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
 from moto.server import ThreadedMotoServer
 
 from headgate.deploy.ecs import Account, Caller
 from tests.doubles.moto_offers import offered
 from tests.doubles.moto_types import installed
+
+MODELS = botocore.loaders.create_loader()
+"""Reads botocore's models of services, each once."""
 
 
 @pytest.fixture(scope="session")
@@ -45,8 +50,10 @@ def empty_world(moto_port: int, monkeypatch: pytest.MonkeyPatch) -> str:
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
-    # It would keep the credentials of an earlier test.
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    # An earlier test's session would keep its credentials; what it read of botocore's models may well be kept.
+    session = botocore.session.get_session()
+    session.register_component("data_loader", MODELS)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=session))
     return url
 
 
