@@ -9,10 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from headgate.cli import app
-from headgate.deploy.engine import Holder, LocalStore, held_lock, locked
+from headgate.deploy.engine import Backup, Holder, LocalStore, MemoryStore, Progress, held_lock, locked
 from tests.deploy.compose.docker_double import DockerDouble
-
-VERBS_TO_COME = ["backup", "restore"]
 
 
 class Desk(NamedTuple):
@@ -124,7 +122,7 @@ def test_what_people_read_says_the_same(desk: Desk) -> None:
     assert "http://127.0.0.1:4000" in desk.run("outputs").stdout
     desk.docker.set(log="ready")
     assert desk.run("logs", "nginx", "-n", "5").stdout == "nginx-1  | ready\n"
-    assert "Not yet: backup" in desk.run("list").stdout
+    assert "requires docker, secrets" in desk.run("list").stdout
 
 
 def test_a_yes_that_is_missing_is_exit_code_3_and_changes_nothing(desk: Desk) -> None:
@@ -201,9 +199,8 @@ def test_render_writes_everything_but_secrets(desk: Desk) -> None:
     assert str(Path("out") / "compose.yaml") in desk.run("render", "out").stdout
 
 
-def test_list_shows_what_there_is_and_what_is_not_yet(desk: Desk) -> None:
+def test_list_shows_what_there_is(desk: Desk) -> None:
     found = desk.data("list")
-    assert found["not_yet"] == VERBS_TO_COME
     assert found["components"][0] == {"component": "docker", "requires": [], "trait": "compulsory"}
 
 
@@ -239,13 +236,6 @@ def test_one_machine_needs_no_foundation(desk: Desk) -> None:
     assert "nothing to do" in desk.run("bootstrap").stdout
     assert desk.data("bootstrap") == {"steps": []}
     assert not desk.state.exists()
-
-
-@pytest.mark.parametrize("verb", VERBS_TO_COME)
-def test_a_verb_to_come_says_so(verb: str, desk: Desk) -> None:
-    result = desk.run(verb, "4", "--env", "prod", "--json")
-    assert result.exit_code == 2
-    assert f"`headgate deploy {verb}` does not exist yet." in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -349,3 +339,44 @@ def test_at_a_terminal_everything_goes_only_after_a_word_and_a_yes(desk: Desk) -
     code, screen = on_a_terminal(desk, ["down"], "destroy\ny\ny\n")
     assert code == 0, screen
     assert desk.docker.world()["containers"] == {}
+
+
+class Saved:
+    """A target that backs up into memory."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.kept: list[Backup] = []
+        self.locked: list[bool] = []
+
+    def backups(self) -> list[Backup]:
+        return self.kept
+
+    def backup(self, name: str, progress: Progress) -> Backup:
+        self.locked.append(held_lock(self.store) is not None)
+        progress("saving")
+        made = Backup(name, 86400.0, "everything", complete=not self.kept)
+        self.kept.append(made)
+        return made
+
+    def restore(self, name: str, progress: Progress) -> None:
+        self.locked.append(held_lock(self.store) is not None)
+        progress(f"bringing {name} back")
+
+
+def test_backups_are_made_listed_and_brought_back_with_two_yeses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = Saved()
+    monkeypatch.setattr("headgate.deploy.compose.ComposeTarget", lambda *given: saved)
+    assert "There are no backups." in desk.run("backup", "--list").stdout
+    assert desk.run("backup", "monday").stdout == "saving\nmonday holds everything.\n"
+    assert desk.data("backup")["backup"] == saved.kept[1].name
+    assert desk.data("backup", "--list")["backups"] == [one.data() for one in saved.kept]
+    listed = desk.run("backup", "--list").stdout
+    assert "monday  1970-01-02 00:00 UTC  everything\n" in listed
+    assert listed.endswith("(not complete)\n")
+
+    refused = desk.data("restore", "monday", code=3)
+    assert refused["options"] == ["--confirm=restore"] * 2
+    assert desk.data("restore", "monday", "--confirm", "restore", code=3)["exit_code"] == 3
+    assert desk.data("restore", "monday", "--confirm", "restore", "--confirm", "restore") == {"restored": "monday"}
+    assert saved.locked == [True, True, True]

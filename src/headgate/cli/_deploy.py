@@ -13,12 +13,6 @@ deploy_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-NOT_YET = {
-    "backup": "save what the deployment holds",
-    "restore": "bring a backup back",
-}
-"""Verbs that no platform has yet, and what they will do."""
-
 _Environment = Annotated[str, typer.Option("--env", help="The environment of the deployment file.")]
 _File = Annotated[
     Path | None, typer.Option("--file", "-f", help="The deployment file. [default: headgate.deploy.yaml]")
@@ -152,6 +146,37 @@ def scale(
     raise typer.Exit(scale(Request(file, environment, as_json), tasks))
 
 
+@deploy_app.command("backup")
+def backup(
+    name: Annotated[str | None, typer.Argument(help="What to call it. [default: the time]")] = None,
+    list_them: Annotated[bool, typer.Option("--list", help="Show the backups that there are, and make none.")] = False,
+    environment: _Environment = "dev",
+    file: _File = None,
+    as_json: _Json = False,
+) -> None:
+    """Save what the deployment holds, and wait until it is saved."""
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_verbs import back_up, show_backups
+
+    request = Request(file, environment, as_json)
+    raise typer.Exit(show_backups(request) if list_them else back_up(request, name))
+
+
+@deploy_app.command("restore")
+def restore(
+    name: Annotated[str, typer.Argument(help="A backup; `headgate deploy backup --list` shows them.")],
+    environment: _Environment = "dev",
+    file: _File = None,
+    confirm: _Confirm = None,
+    as_json: _Json = False,
+) -> None:
+    """Bring a backup back in the place of what the deployment holds now; needs two yeses."""
+    from headgate.cli._deploy_request import Request
+    from headgate.cli._deploy_verbs import restore
+
+    raise typer.Exit(restore(Request(file, environment, as_json, tuple(confirm or ())), name))
+
+
 @deploy_app.command("render")
 def render(
     directory: Annotated[Path, typer.Argument(help="Where to write.")],
@@ -168,11 +193,11 @@ def render(
 
 @deploy_app.command("list")
 def list_components(environment: _Environment = "dev", file: _File = None, as_json: _Json = False) -> None:
-    """Show the components in the order in which they are created, and the verbs that do not exist yet."""
+    """Show the components in the order in which they are created."""
     from headgate.cli._deploy_request import Request
     from headgate.cli._deploy_run import show_components
 
-    raise typer.Exit(show_components(Request(file, environment, as_json), NOT_YET))
+    raise typer.Exit(show_components(Request(file, environment, as_json)))
 
 
 @deploy_app.command("unlock")
@@ -211,16 +236,3 @@ def logs(
 
 
 deploy_app.command("cost")(cost)
-
-
-def _add_verb_to_come(verb: str, purpose: str) -> None:
-    anything = {"allow_extra_args": True, "ignore_unknown_options": True}
-
-    @deploy_app.command(verb, help=f"Not yet: {purpose}.", context_settings=anything)
-    def refuse() -> None:
-        typer.echo(f"`headgate deploy {verb}` does not exist yet. It will {purpose}.", err=True)
-        raise typer.Exit(2)
-
-
-for _verb, _purpose in NOT_YET.items():
-    _add_verb_to_come(_verb, _purpose)

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec
 import typer
 
 from headgate.core.errors import HeadgateError
-from headgate.deploy.engine import ConfirmationNeededError, DeployError, ExitCode, Target
+from headgate.deploy.engine import ConfirmationNeededError, DeployError, ExitCode, Progress, Target
 from headgate.deploy.settings import FILE_NAME, DeploySettings, Environment, load_settings
 
 STATE_DIRECTORY = ".headgate"
@@ -87,6 +87,16 @@ def answered(
         return int(code)
 
     return answer
+
+
+def progress_of(request: Request) -> Progress:
+    """Return what tells how something goes on; silent where JSON is wanted."""
+
+    def progress(sentence: str) -> None:
+        if not request.as_json:
+            typer.echo(sentence)
+
+    return progress
 
 
 def tell(request: Request, message: str, data: Mapping[str, Any]) -> None:

@@ -3,17 +3,19 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from headgate.cli._deploy_costs import costs_data, monthly, show_costs
-from headgate.cli._deploy_request import Deployment, Request, answered, opened, tell, write
+from headgate.cli._deploy_request import Deployment, Request, answered, opened, progress_of, tell, write
 from headgate.cli._deploy_screen import Terminal, follow, show_run, show_steps
 from headgate.core.errors import ConfigurationError
 from headgate.deploy.engine import (
+    Check,
     Confirmation,
     ConfirmationNeededError,
     ExitCode,
@@ -25,6 +27,8 @@ from headgate.deploy.engine import (
     Operation,
     Plan,
     Risk,
+    RunResult,
+    Verdict,
     break_lock,
     confirm_all,
     decide,
@@ -81,21 +85,25 @@ def show_plan(request: Request, only: Sequence[str]) -> int:
 def bring_up(request: Request, only: Sequence[str]) -> int:
     """Do what the plan says; return the exit code."""
     deployment = opened(request)
-    code = _run(request, deployment, "up", lambda: plan_up(deployment.target.graph(), only))
-    if code == ExitCode.DONE:
+    run = _run(request, deployment, "up", lambda: plan_up(deployment.target.graph(), only))
+    if run.result.exit_code == ExitCode.DONE:
         _remember(deployment)
-    return code
+    return _answer(request, deployment, run)
 
 
 @answered
 def take_down(request: Request, only: Sequence[str], *, delete_data: bool) -> int:
-    """Take a deployment away; return the exit code."""
+    """Take a deployment away, and look whether anything is left; return the exit code."""
     deployment = opened(request)
     target = deployment.target
-    code = _run(request, deployment, "down", lambda: plan_down(target.teardown(delete_data=delete_data), only))
-    if code == ExitCode.DONE and not only:
+    run = _run(request, deployment, "down", lambda: plan_down(target.teardown(delete_data=delete_data), only))
+    left: Sequence[Check] = ()
+    if run.result.exit_code == ExitCode.DONE and not only:
         forget(target.store)
-    return code
+        if delete_data and target.foundation is not None:
+            target.foundation.destroy(progress_of(request))
+        left = target.leftovers()
+    return _answer(request, deployment, run, left)
 
 
 @answered
@@ -108,24 +116,40 @@ def lay_foundation(request: Request) -> int:
         tell(request, f"The platform {platform} keeps lock and journal on this machine: nothing to do.", {"steps": []})
         return ExitCode.DONE
     graph = Graph([foundation])
-    return _done(request, deployment, "bootstrap", lambda: plan_up(graph), Journal(MemoryStore(), time.time))
+    run = _done(request, deployment, "bootstrap", lambda: plan_up(graph), Journal(MemoryStore(), time.time))
+    return _answer(request, deployment, run)
 
 
-def _run(request: Request, deployment: Deployment, verb: str, make: Callable[[], Plan]) -> int:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What was planned, and how it ended."""
+
+    plan: Plan
+    result: RunResult
+
+
+def _answer(request: Request, deployment: Deployment, run: _Run, left: Sequence[Check] = ()) -> int:
+    """Tell how a run ended as JSON, where that is wanted, and what is left; return the exit code."""
+    bad = [one for one in left if one.verdict is Verdict.FAILED]
+    code = ExitCode.FAILED if bad else run.result.exit_code
+    if request.as_json:
+        about = {"environment": deployment.environment.name, "plan": run.plan.data(), **run.result.data()}
+        write({**about, "left": [one.data() for one in left], "exit_code": int(code)})
+    elif left:
+        typer.echo("\nWhat is left:")
+        for one in left:
+            typer.echo(f"  {one.message}", err=one in bad)
+    return int(code)
+
+
+def _run(request: Request, deployment: Deployment, verb: str, make: Callable[[], Plan]) -> _Run:
     """Plan, decide, confirm and execute while holding the lock."""
     store = deployment.target.store
     with locked(store, Holder.this_process(request.command(verb)), time.time):
         return _done(request, deployment, verb, make, Journal(store, time.time))
 
 
-def _remember(deployment: Deployment) -> None:
-    """Keep what a whole environment was brought up with."""
-    states = [component.describe().health for component in deployment.target.graph()]
-    if Health.ABSENT not in states:
-        remember(deployment.target.store, deployment.environment)
-
-
-def _done(request: Request, deployment: Deployment, verb: str, make: Callable[[], Plan], journal: Journal) -> int:
+def _done(request: Request, deployment: Deployment, verb: str, make: Callable[[], Plan], journal: Journal) -> _Run:
     """Plan, decide, confirm and execute."""
     terminal = not request.as_json and sys.stdin.isatty() and sys.stdout.isatty()
     mode = mode_from(os.environ, terminal=terminal, confirmed=request.confirmed)
@@ -143,11 +167,16 @@ def _done(request: Request, deployment: Deployment, verb: str, make: Callable[[]
         raise ConfirmationNeededError("Nothing was changed.")
     with follow(made, f"{verb} {deployment.environment.name}", quiet=request.as_json, live=terminal) as listen:
         result = execute(made, journal, command, listen, time.time)
-    if request.as_json:
-        write({"environment": deployment.environment.name, "plan": made.data(), **result.data()})
-    else:
+    if not request.as_json:
         show_run(result, command)
-    return int(result.exit_code)
+    return _Run(made, result)
+
+
+def _remember(deployment: Deployment) -> None:
+    """Keep what a whole environment was brought up with."""
+    states = [component.describe().health for component in deployment.target.teardown()]
+    if Health.ABSENT not in states:
+        remember(deployment.target.store, deployment.environment)
 
 
 @answered
@@ -192,20 +221,19 @@ def render_to(request: Request, directory: Path) -> int:
 
 
 @answered
-def show_components(request: Request, not_yet: Mapping[str, str]) -> int:
-    """List the components and the verbs that are missing; return the exit code."""
+def show_components(request: Request) -> int:
+    """List the components; return the exit code."""
     graph = opened(request).target.graph()
     if request.as_json:
         components = [
             {"component": one.name, "requires": list(one.requires), "trait": one.trait.value} for one in graph
         ]
-        write({"components": components, "not_yet": list(not_yet)})
+        write({"components": components})
         return ExitCode.DONE
     width = max(len(component.name) for component in graph)
     for component in graph:
         requires = f"requires {', '.join(component.requires)}" if component.requires else "requires nothing"
         typer.echo(f"{component.name:<{width}}  {component.trait.value:<10}  {requires}")
-    typer.echo(f"\nNot yet: {', '.join(not_yet)}")
     return ExitCode.DONE
 
 

@@ -1,13 +1,29 @@
 """`headgate deploy`: the verbs that look at a deployment and tell what they found, and those that change one thing."""
 
+import os
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
 
-from headgate.cli._deploy_request import Deployment, Request, answered, opened, tell, write
-from headgate.deploy.engine import Check, ExitCode, Holder, Progress, Verdict, locked
+from headgate.cli._deploy_request import Deployment, Request, answered, opened, progress_of, tell, write
+from headgate.cli._deploy_screen import Terminal
+from headgate.deploy.engine import (
+    Check,
+    Confirmation,
+    ExitCode,
+    Holder,
+    Operation,
+    Progress,
+    Risk,
+    Verdict,
+    confirm_all,
+    locked,
+    mode_from,
+    safety_of,
+)
 
 _COLORS = {
     Verdict.PASSED: typer.colors.GREEN,
@@ -46,7 +62,7 @@ def show_differences(request: Request) -> int:
     if not found:
         typer.echo("Everything is as it was left.")
     else:
-        typer.echo(f"\n`{request.command('plan')}` shows what `up` would do about it.")
+        typer.echo("\nHow to set it back: docs/verifying.md")
     return code
 
 
@@ -57,6 +73,44 @@ def scale(request: Request, tasks: int) -> int:
     with _working(request, deployment, f"scale {tasks}") as progress:
         deployment.target.scale(tasks, progress)
     tell(request, f"{tasks} gateways run.", {"tasks": tasks})
+    return ExitCode.DONE
+
+
+@answered
+def show_backups(request: Request) -> int:
+    """List the backups; return the exit code."""
+    found = opened(request).target.backups()
+    if request.as_json:
+        write({"backups": [one.data() for one in found]})
+        return ExitCode.DONE
+    for one in found:
+        typer.echo(f"{one.name}  {_time(one.made)}  {one.holds}{'' if one.complete else '  (not complete)'}")
+    if not found:
+        typer.echo("There are no backups.")
+    return ExitCode.DONE
+
+
+@answered
+def back_up(request: Request, name: str | None) -> int:
+    """Save what a deployment holds; return the exit code."""
+    deployment = opened(request)
+    chosen = name or time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    with _working(request, deployment, "backup") as progress:
+        made = deployment.target.backup(chosen, progress)
+    tell(request, f"{made.name} holds {made.holds}.", made.data())
+    return ExitCode.DONE
+
+
+@answered
+def restore(request: Request, name: str) -> int:
+    """Bring a backup back after two yeses; return the exit code."""
+    deployment = opened(request)
+    why = f"what {deployment.environment.name} holds now is replaced by {name}"
+    rule = safety_of(Risk("restore", Operation.DELETE_DATA))
+    with _working(request, deployment, f"restore {name}") as progress:
+        _confirm(request, Confirmation("restore", rule.safety, why))
+        deployment.target.restore(name, progress)
+    tell(request, f"{name} is back and serves.", {"restored": name})
     return ExitCode.DONE
 
 
@@ -80,12 +134,13 @@ def _report(request: Request, checks: Sequence[Check]) -> int:
 def _working(request: Request, deployment: Deployment, verb: str) -> Iterator[Progress]:
     """Hold the lock, and tell what goes on."""
     with locked(deployment.target.store, Holder.this_process(request.command(verb)), time.time):
-        yield _told(request)
+        yield progress_of(request)
 
 
-def _told(request: Request) -> Callable[[str], None]:
-    def progress(sentence: str) -> None:
-        if not request.as_json:
-            typer.echo(sentence)
+def _confirm(request: Request, needed: Confirmation) -> None:
+    terminal = not request.as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    confirm_all([needed], mode_from(os.environ, terminal=terminal, confirmed=request.confirmed), Terminal())
 
-    return progress
+
+def _time(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(moment))

@@ -30,6 +30,7 @@ model_list:
 """
 _WITHOUT_KEYS = "model_list: [{model_name: nova, litellm_params: {model: bedrock/amazon.nova-pro-v1:0}}]"
 CANARY = "sk-canary-of-a-provider"
+_ALL = ("--confirm", "everything", "--confirm", "everything")
 _OPEN = ("--confirm", "network.security")
 
 
@@ -132,11 +133,20 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     said += [_run("deploy", verb) for verb in ("plan", "status", "list", "verify", "outputs")]
     said.append(_run("deploy", "logs", "gateway"))
     assert "--confirm=everything" in _data("deploy", "down", code=3)["options"]
-    gone = _data("deploy", "down", "--confirm", "everything", "--confirm", "everything")
+    gone = _data("deploy", "down", *_ALL)
     assert set(_outcomes(gone).values()) == {"done", "skipped"}
     assert not cloud.tasks
     assert _data("deploy", "plan")["monthly"]["difference"] != "0"
     assert _stacks() == ["headgate-dev-bootstrap"]
+    assert [(one["check"], one["verdict"]) for one in gone["left"]] == [("secret", "warning")]
+    assert "headgate/dev/salt-key" in gone["left"][0]["message"]
+
+    refused = _data("deploy", "down", "--delete-data", *_ALL, code=3)
+    assert refused["options"] == ["--confirm=data"] * 2
+    nothing = _data("deploy", "down", "--delete-data", *_ALL, "--confirm", "data", "--confirm", "data")
+    print(json.dumps(nothing["left"], indent=1))
+    assert _stacks() == []
+    assert boto3.client("s3").list_buckets()["Buckets"] == []
     assert not [text for text in [*said, json.dumps([planned, first, second, gone])] if CANARY in text]
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from headgate.deploy.ecs._empty import release_database
 from headgate.deploy.ecs._service import Service
 from headgate.deploy.ecs._stack_component import Hooks
 from headgate.deploy.ecs._virtual_keys import MEMBER, give_key, has_key
@@ -21,10 +22,15 @@ _POLL_SECONDS = 10.0
 GATEWAY_SERVICE = "gateway"
 
 
-def hooks_of(world: World, web: Web, clock: Callable[[], float] = time.monotonic) -> dict[str, Hooks]:
-    """Return the hooks of the stacks that have some, by template. `web` reaches the gateway at its public address."""
+def hooks_of(
+    world: World, web: Web, clock: Callable[[], float] = time.monotonic, *, keep_data: bool = True
+) -> dict[str, Hooks]:
+    """Return the hooks of the stacks that have some, by template.
+
+    `web` reaches the gateway at its public address. Without `keep_data` nothing is saved of what a stack gives up.
+    """
     chat = _OpenWebui(world, web)
-    database, load_balancer, gateway = _Database(world, clock), _LoadBalancer(world), _Gateway(world, clock)
+    database, load_balancer, gateway = _Database(world, clock, keep_data), _LoadBalancer(world), _Gateway(world, clock)
     return {
         "alb": Hooks(release=load_balancer.release),
         "database": Hooks(
@@ -55,9 +61,10 @@ class _Security:
 class _Database:
     """The stack needs the rotation package; whoever logs in needs the first rotation to have ended."""
 
-    def __init__(self, world: World, clock: Callable[[], float]) -> None:
+    def __init__(self, world: World, clock: Callable[[], float], keep_data: bool) -> None:
         self._world = world
         self._clock = clock
+        self._keep_data = keep_data
 
     def prepare(self, progress: Progress) -> None:
         self._world.package.upload(self._world.bucket, progress)
@@ -87,6 +94,7 @@ class _Database:
         return State(Health.UNHEALTHY, "the gateway's database users are not made yet")
 
     def release(self, progress: Progress) -> None:
+        release_database(self._world.account, self._world.environment, progress, keep_data=self._keep_data)
         client = self._world.account.client("rds")
         identifier = f"{self._world.environment.name}-{self._world.environment.project}-db"
         call = self._world.account.call

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from headgate.deploy.ecs._account import Account, explained
+from headgate.deploy.ecs._backup import backup, backups
+from headgate.deploy.ecs._data import Data, Foundation, remains
 from headgate.deploy.ecs._drift import differences
 from headgate.deploy.ecs._graph import container_variables, exports, imports, problems
 from headgate.deploy.ecs._hooks import GATEWAY_SERVICE, hooks_of
@@ -15,6 +17,7 @@ from headgate.deploy.ecs._outputs import outputs
 from headgate.deploy.ecs._preflight import preflight
 from headgate.deploy.ecs._prerequisites import Prerequisites
 from headgate.deploy.ecs._render import render
+from headgate.deploy.ecs._restore import restore
 from headgate.deploy.ecs._scale import scale
 from headgate.deploy.ecs._stack_component import Hooks, StackComponent
 from headgate.deploy.ecs._stacks import TEMPLATES, StackSpec
@@ -22,6 +25,7 @@ from headgate.deploy.ecs._verify import verify
 from headgate.deploy.ecs._world import World
 from headgate.deploy.engine import (
     Action,
+    Backup,
     Change,
     Check,
     Component,
@@ -54,14 +58,6 @@ _BEYOND_IMPORTS: Mapping[str, tuple[str, ...]] = {
 }
 """What a stack requires besides what it imports: the database's first rotation completes the gateway's secret, and the
 gateway makes Open WebUI's key."""
-
-
-class Foundation(StackComponent):
-    """The stack that holds lock and journal: it goes last, when everything that it holds may go too."""
-
-    def plan_destroy(self, state: State) -> Change:
-        """Leave it: `down --delete-data` of everything takes it away once nothing else is left."""
-        return Change(Action.SKIP, ("it holds lock, journal and configuration",))
 
 
 class Superfluous(StackComponent):
@@ -101,7 +97,13 @@ class EcsTarget:
 
     def teardown(self, *, delete_data: bool = False) -> Graph:
         """Return the components to take down; with `delete_data` what they hold goes along. Raises `DeployError`."""
-        return Graph([self.foundation, self._image, *self._stacks()])
+        data = [Data(self._world)] if delete_data else []
+        also = tuple(one.name for one in data)
+        return Graph([self.foundation, self._image, *data, *self._stacks(also, keep_data=not delete_data)])
+
+    def leftovers(self) -> Sequence[Check]:
+        """Return what is left after a teardown. Raises `DeployError`."""
+        return remains(self._world)
 
     def validate(self) -> list[Check]:
         """Check the gateway's configuration and the stacks, with nothing but files."""
@@ -129,7 +131,7 @@ class EcsTarget:
 
     def outputs(self) -> Mapping[str, Any]:
         """Return where things are and how to get at them; names instead of secrets. Raises `DeployError`."""
-        return outputs(self._world.environment, self._account, self._world.outputs())
+        return outputs(self._world.environment, self._account, self._outputs())
 
     def logs(self, component: str, lines: int) -> str:
         """Return the last lines that a component wrote, secrets hidden. Raises `DeployError`."""
@@ -145,14 +147,26 @@ class EcsTarget:
 
     def verify(self) -> Sequence[Check]:
         """Look at the deployment from the outside, and at what stands behind. Raises `ConfigurationError`."""
-        return verify(self._world.environment, self._account, self._world.outputs(), self._web)
+        return verify(self._world.environment, self._account, self._outputs(), self._web)
 
-    def _stacks(self, also: tuple[str, ...] = ()) -> list[Component]:
+    def backups(self) -> Sequence[Backup]:
+        """Return the backups of the database, newest first. Raises `DeployError`."""
+        return backups(self._account, self._environment)
+
+    def backup(self, name: str, progress: Progress) -> Backup:
+        """Make a snapshot of the database, and wait for it. Raises `DeployError`."""
+        return backup(self._account, self._environment, name, progress)
+
+    def restore(self, name: str, progress: Progress) -> None:
+        """Bring a backup back in place of what the database holds, and wait until it serves. Raises `DeployError`."""
+        restore(self._account, self._environment, name, progress)
+
+    def _stacks(self, also: tuple[str, ...] = (), *, keep_data: bool = True) -> list[Component]:
         """Return the stacks, each requiring those whose exports it imports, and `also` others."""
         wanted = self._world.specs()
         specs = [spec for template, spec in wanted.items() if template != FOUNDATION]
         producers = {name: spec.template for spec in specs for name in exports(spec)}
-        hooks = hooks_of(self._world, self._web)
+        hooks = hooks_of(self._world, self._web, keep_data=keep_data)
         made: list[Component] = [
             StackComponent(
                 self._world,
@@ -166,6 +180,13 @@ class EcsTarget:
         ]
         left = (template for template in TEMPLATES if template not in wanted and self._is_there(template))
         return [*made, *(Superfluous(self._world, template, requires=("network",)) for template in left)]
+
+    def _outputs(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the stacks' outputs; none where nobody can tell, so that what needs none can still be told."""
+        try:
+            return self._world.outputs()
+        except DeployError:
+            return {}
 
     def _checks(self, made: Sequence[Component]) -> tuple[Check, ...]:
         """Run the pre-flight; what is not there yet is made by this run, or not at all."""

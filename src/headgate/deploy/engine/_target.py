@@ -84,6 +84,10 @@ class Target(Protocol):
         """Return the components to take down; with `delete_data` what they hold goes along."""
         ...
 
+    def leftovers(self) -> Sequence[Check]:
+        """Return what is left after a teardown: warnings for data that is kept, failures for what should have gone."""
+        ...
+
     def validate(self) -> Sequence[Check]:
         """Check what the deployment file leads to, with nothing but files."""
         ...
@@ -110,4 +114,16 @@ class Target(Protocol):
 
     def scale(self, tasks: int, progress: Progress) -> None:
         """Have so many gateways run, and wait until they do; the lock is held. Raises `DeployError`."""
+        ...
+
+    def backups(self) -> Sequence[Backup]:
+        """Return the backups that there are, newest first."""
+        ...
+
+    def backup(self, name: str, progress: Progress) -> Backup:
+        """Save what the deployment holds under a name, and wait until it is saved; the lock is held."""
+        ...
+
+    def restore(self, name: str, progress: Progress) -> None:
+        """Bring a backup back in place of what the deployment holds, and wait until it serves; the lock is held."""
         ...

@@ -133,6 +133,7 @@ BY_TYPE: Mapping[str, frozenset[str]] = {
     ),
     "AWS::Lambda::Permission": _of(**{"lambda": "AddPermission RemovePermission GetPolicy"}),
     "AWS::Logs::LogGroup": _of(logs="CreateLogGroup DeleteLogGroup DescribeLogGroups PutRetentionPolicy TagResource"),
+    "AWS::Logs::MetricFilter": _of(logs="PutMetricFilter DeleteMetricFilter DescribeMetricFilters"),
     "AWS::Logs::SubscriptionFilter": _of(
         logs="PutSubscriptionFilter DeleteSubscriptionFilter DescribeSubscriptionFilters", iam=_PASSES
     ),
