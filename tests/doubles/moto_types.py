@@ -177,6 +177,8 @@ class _ScalableTarget(Taught):
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
     ) -> Any:
         given = cloudformation_json["Properties"]
+        # Typed as text in moto, yet answered as it is.
+        suspended_state: Any = {}
         applicationautoscaling_backends[account_id][region_name].register_scalable_target(
             given["ServiceNamespace"],
             given["ResourceId"],
@@ -184,7 +186,7 @@ class _ScalableTarget(Taught):
             given["MinCapacity"],
             given["MaxCapacity"],
             "",
-            "",
+            suspended_state,
         )
         return cls(f"{given['ResourceId']}|{given['ScalableDimension']}|{given['ServiceNamespace']}")
 
