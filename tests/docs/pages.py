@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {
     "costs.md": "tests/deploy/costs/test_documentation.py",
+    "deploying-ecs.md": "tests/deploy/ecs/test_ecs_from_nothing.py",
     "deploying.md": "tests/deploy/test_deploying_page.py",
     "load-testing.md": "tests/deploy/load/test_load_testing_page.py",
     "pipelines.md": "tests/deploy/pipelines/test_documentation.py",

@@ -6,6 +6,8 @@ export that no earlier step produced.
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import urllib.request
@@ -22,6 +24,7 @@ from tests.doubles import aws_command
 from tests.doubles.living_cloud import LivingCloud, living_cloud
 from tests.doubles.postgres import Postgres, postgres
 
+PAGE = Path(__file__).parents[3] / "docs/deploying-ecs.md"
 PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 _CONFIGURATION = """
 model_list:
@@ -70,6 +73,10 @@ def _outcomes(run: dict[str, Any]) -> dict[str, str]:
 
 def _write_file() -> None:
     _run("deploy", "init", "--platform", "ecs")
+    _complete_file()
+
+
+def _complete_file() -> None:
     path = Path("headgate.deploy.yaml")
     text = path.read_text().replace("  # configuration: config.yaml", "  configuration: config.yaml")
     path.write_text(text.replace("# domain: llm-dev.example.com", "database_authorities: authorities.pem"))
@@ -144,7 +151,7 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     refused = _data("deploy", "down", "--delete-data", *_ALL, code=3)
     assert refused["options"] == ["--confirm=data"] * 2
     nothing = _data("deploy", "down", "--delete-data", *_ALL, "--confirm", "data", "--confirm", "data")
-    print(json.dumps(nothing["left"], indent=1))
+    assert [one["message"] for one in nothing["left"] if one["verdict"] == "failed"] == []
     assert _stacks() == []
     assert boto3.client("s3").list_buckets()["Buckets"] == []
     assert not [text for text in [*said, json.dumps([planned, first, second, gone])] if CANARY in text]
@@ -178,6 +185,28 @@ def test_rendered_files_do_the_same_without_headgate(
     assert [key for key in keys if "sk-" not in key or key in done.stdout + done.stderr] == []
     assert cloud.log_in(task.environment["DATABASE_URL"]) == "headgate_owner"
     assert [step for step in _data("deploy", "plan")["steps"] if step["action"] != "skip"] == []
+
+
+def test_a_reader_of_the_page_gets_what_it_shows(cloud: LivingCloud) -> None:
+    Path("key.txt").write_text(CANARY)
+    sessions = re.findall(r"```console\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    steps = [step for session in sessions for step in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]]
+    assert len(steps) == 13
+    for step in steps:
+        command, _, shown = step.partition("\n")
+        words, _, source = command.partition(" < ")
+        program, *arguments = shlex.split(words)
+        assert program == "headgate"
+        result = CliRunner().invoke(app, arguments, input=Path(source).read_text() if source else None)
+        said = result.output + (f"exit code {result.exit_code}\n" if result.exit_code else "")
+        pattern = re.sub(r"(\\ )+", r"\\s+", re.escape(shown.strip()).replace(r"\.\.\.", ".*"))
+        assert re.fullmatch(pattern, said.strip(), re.DOTALL), f"{command} said\n{said}"
+        assert CANARY not in said
+        if arguments[1] == "init":
+            _complete_file()
+        elif arguments[1] == "bootstrap":
+            _push_image()
+    assert _stacks() == []
 
 
 def _stacks() -> list[str]:
