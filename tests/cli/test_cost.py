@@ -43,13 +43,13 @@ def _json(*arguments: str) -> Any:
 def test_without_a_file_the_defaults_are_priced() -> None:
     report = _json()
     totals = {one["environment"]: one["monthly"] for one in report["environments"]}
-    assert totals == {"dev": "201.44", "prod": "344.54", "benchmark": "892.08"}
+    assert totals == {"dev": "201.54", "prod": "344.64", "benchmark": "892.18"}
 
 
 def test_a_file_is_read_from_where_one_stands(tmp_path: Path) -> None:
     (tmp_path / "headgate.deploy.yaml").write_text(FILE + "  spare: {like: dev, allow_plaintext: true, nat: true}\n")
     (spare,) = _json("--env", "spare")["environments"]
-    assert Decimal(spare["monthly"]) == Decimal("201.44") + Decimal("36.50")
+    assert Decimal(spare["monthly"]) == Decimal("201.54") + Decimal("36.50")
 
 
 def test_a_named_file_is_read(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from headgate.gateway._routes import Match, Routes
 from headgate.gateway._runtime import build_runtime
 from headgate.gateway._upstreams import Upstreams
 from headgate.governance import Principal
-from headgate.telemetry import Counters
+from headgate.telemetry import REPORT_SECONDS, Counters, OverheadReport
 from headgate.transport.exchange import Exchange, Refusal
 
 log = logging.getLogger("headgate.gateway")
@@ -50,6 +50,8 @@ class Gateway:
             asyncio.create_task(self.probes.run(self.upstreams)),
             asyncio.create_task(asyncio.to_thread(self._load_prices)),
         ]
+        if self.runtime.configuration.litellm.json_logs:
+            self._background.append(asyncio.create_task(self._tell_overhead()))
 
     async def stop(self) -> None:
         """Close connections and end what runs in the background."""
@@ -118,3 +120,11 @@ class Gateway:
             found = [deployment.provider.provider.credentials for deployment in self.runtime.deployments]
             await self.upstreams.refresh_due({one for one in found if one is not None})
             await asyncio.sleep(CHECK_SECONDS)
+
+    async def _tell_overhead(self) -> None:
+        """Write figures to the log for whoever has nothing else to read them from."""
+        report = OverheadReport(self.counters)
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            if fields := report.fields():
+                log.info("overhead of this worker's answers", extra={"fields": fields})

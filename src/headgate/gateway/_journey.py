@@ -235,15 +235,18 @@ class Journey:
             price = target.price(call.wildcard, now)
             cost = price.cost(usage) if price is not None else None
         dispatch.succeed(seconds=self._attempt_seconds, usage=usage)
-        self._services.counters.settle(usage, cost)
+        counters = self._services.counters
+        counters.settle(usage, cost)
         seconds = now - self._exchange.received_at
+        overhead = max(seconds - self.waited_seconds, 0.0)
+        counters.observe(overhead)
         headers = header_lines.answer_lines(
             self._identifier,
             answer.content_type,
             target.header_lines,
             cost,
             seconds,
-            max(seconds - self.waited_seconds, 0.0),
+            overhead,
             dispatch.retries,
             dispatch.fallbacks,
         )
@@ -260,8 +263,10 @@ class Journey:
         try:
             first_byte = timeouts.first_byte
             await relay.wait_for_first(None if first_byte is None else max(first_byte - self._attempt_seconds, 0.0))
-            first = monotonic() - started_at
+            now = monotonic()
+            first = now - started_at
             self.waited_seconds += first
+            self._services.counters.observe(max(now - exchange.received_at - self.waited_seconds, 0.0))
             headers = header_lines.stream_lines(
                 self._identifier, target.header_lines, dispatch.retries, dispatch.fallbacks
             )

@@ -2,5 +2,6 @@
 
 from headgate.telemetry._counters import Counters
 from headgate.telemetry._logging import configure_logging
+from headgate.telemetry._overhead import REPORT_SECONDS, OverheadReport
 
-__all__ = ["Counters", "configure_logging"]
+__all__ = ["REPORT_SECONDS", "Counters", "OverheadReport", "configure_logging"]

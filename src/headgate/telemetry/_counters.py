@@ -1,8 +1,15 @@
 """Totals since the process started."""
 
+from bisect import bisect_left
+
 import msgspec
 
 from headgate.core.usage import Usage
+
+OVERHEAD_BOUNDS = tuple(
+    round(step * 10.0**decade, 8) for decade in range(-5, 1) for step in (1, 1.5, 2.2, 3.3, 4.7, 6.8)
+)
+"""Upper bounds in seconds of the buckets that overheads are counted in, each about half as much again as the last."""
 
 
 class Counters(msgspec.Struct):
@@ -19,6 +26,16 @@ class Counters(msgspec.Struct):
     cost: int = 0
     master_key_previous_uses: int = 0
     """Requests that came with the master key that is being replaced: who sends them has not been told the new one."""
+
+    overhead: float = 0.0
+    """Seconds of the gateway's own in all answers, in a streamed one until its first event."""
+    overhead_buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(OVERHEAD_BOUNDS) + 1))
+    """Answers by their overhead; one more than there are bounds."""
+
+    def observe(self, overhead: float) -> None:
+        """Count the seconds of the gateway's own in one answer."""
+        self.overhead += overhead
+        self.overhead_buckets[bisect_left(OVERHEAD_BOUNDS, overhead)] += 1
 
     def settle(self, usage: Usage | None, cost: int | None) -> None:
         """Count what one attempt consumed."""

@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: time, level, logger, message, and the traceback of an exception."""
+    """One JSON object per line: time, level, logger, message, and the traceback of an exception.
+
+    A record's `fields` (`extra={"fields": {...}}`) are members of their own.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -17,6 +20,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        line |= getattr(record, "fields", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

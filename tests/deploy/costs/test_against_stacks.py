@@ -16,6 +16,7 @@ ENVIRONMENTS = {
     "dev": environment(allow_plaintext=True),
     "prod": environment("prod", redis=True, domain=DOMAIN, hosted_zone_id="Z0123456789ABC"),
     "chat": environment("prod", redis=True, domain=DOMAIN, hosted_zone_id="Z0123456789ABC", open_webui=True),
+    "litellm": environment(allow_plaintext=True, image="litellm"),
     "spot": environment(allow_plaintext=True, open_webui=True, nat=True),
     "benchmark": environment("benchmark", redis=True, allow_plaintext=True),
 }
@@ -45,6 +46,7 @@ def test_every_resource_that_costs_by_the_month_is_priced_as_often_as_it_is_crea
     counted, priced = _counted(name), _priced(name)
     assert priced["Secrets"] == counted["SecretsManager::Secret"] + counted["managed secret"]
     assert priced["Alarms"] == counted["CloudWatch::Alarm"]
+    assert priced["Custom metrics"] == counted["Logs::MetricFilter"]
     assert priced["Dashboard"] == counted["CloudWatch::Dashboard"]
     assert priced["KMS key"] == counted["KMS::Key"]
     assert priced.get("WAF web ACL", 0) == counted["WAFv2::WebACL"]

@@ -22,7 +22,7 @@ COMMON = {
     "Dashboard": "3.00",
     "Custom metrics": "0.60",  # 2 x 0.30
 }
-WITH_REDIS = {"Secrets": "2.80", "Alarms": "1.40"}  # one more of each
+WITH_REDIS = {"Secrets": "2.80", "Alarms": "1.50"}  # one more of each
 NAT = {"NAT gateway": "32.85", "NAT gateway address": "3.65"}  # 730 x 0.045 and 730 x 0.005
 DEV = {
     **COMMON,
@@ -31,7 +31,7 @@ DEV = {
     "Database db.t3.micro": "13.14",  # 730 x 0.018
     "Database storage (gp3)": "2.30",  # 20 x 0.115
     "Secrets": "2.40",  # 6 x 0.40
-    "Alarms": "1.30",  # 13 x 0.10
+    "Alarms": "1.40",  # 14 x 0.10
     "Logs kept": "0.07",  # 5 x 14 / 30 x 0.03 = 0.07
 }
 PROD = {
@@ -67,9 +67,9 @@ BENCHMARK = {
 @pytest.mark.parametrize(
     ("preset", "settings", "expected", "total"),
     [
-        ("dev", {}, DEV, "201.44"),
-        ("prod", {"redis": True, "domain": DOMAIN}, PROD, "344.54"),
-        ("benchmark", {"redis": True}, BENCHMARK, "892.08"),
+        ("dev", {}, DEV, "201.54"),
+        ("prod", {"redis": True, "domain": DOMAIN}, PROD, "344.64"),
+        ("benchmark", {"redis": True}, BENCHMARK, "892.18"),
     ],
 )
 def test_an_environment_costs_what_was_worked_out_by_hand(
@@ -135,7 +135,7 @@ def test_a_region_with_some_prices_of_its_own_says_which_are_borrowed(tmp_path: 
 def test_a_class_without_a_price_makes_the_total_a_lower_bound(tmp_path: Path) -> None:
     known = estimate(environment(database_class="db.z9.huge"), _aged(tmp_path, 1), today=TODAY)
     assert not known.complete
-    assert known.total == Decimal("201.44") - Decimal("13.14")
+    assert known.total == Decimal("201.54") - Decimal("13.14")
     assert known.warnings[0].startswith("No price is known for Database db.z9.huge: the total is without it.")
 
 

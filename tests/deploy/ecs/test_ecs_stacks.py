@@ -161,10 +161,10 @@ def test_litellms_image_gets_what_it_needs() -> None:
     for image in ("litellm", "ghcr.io/berriai/litellm-database:main-v1.80.5"):
         gateway = specs(environment("dev", image=image))["gateway"].parameters
         assert (gateway["ContainerUser"], gateway["ReadonlyRootFilesystem"]) == ("0", "false")
-        assert gateway["MasterKeyForm"] == "member"
+        assert (gateway["MasterKeyForm"], gateway["OverheadMetric"]) == ("member", "false")
     gateway = specs(environment("dev"))["gateway"].parameters
     assert (gateway["ContainerUser"], gateway["ReadonlyRootFilesystem"]) == ("10001:10001", "true")
-    assert gateway["MasterKeyForm"] == "whole"
+    assert (gateway["MasterKeyForm"], gateway["OverheadMetric"]) == ("whole", "true")
 
 
 def test_logging_in_by_iam_is_a_switch_of_database_and_gateway() -> None:

@@ -1,6 +1,7 @@
 """What must hold of every template, whatever the environment."""
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from headgate.deploy.ecs._templates import loader_on
 from headgate.deploy.rotation import PASSWORD_LENGTH, Kind
 from headgate.deploy.rotation._overdue import report
 from headgate.deploy.secrets import CATALOGUE
+from headgate.telemetry import Counters, OverheadReport
+from headgate.telemetry._logging import JsonFormatter
 
 FOLDER = Path(ecs.__file__).parent / "templates"
 PARSED = {name: parse_template(template_text(name)) for name in TEMPLATES}
@@ -484,6 +487,7 @@ ALARMS = [
     ("database", "ConnectionAlarm", "DatabaseConnections", 80, ">", 3, 300),
     ("gateway", "CpuAlarm", "CPUUtilization", 85, ">", 3, 300),
     ("gateway", "MemoryAlarm", "MemoryUtilization", 90, ">", 3, 300),
+    ("gateway", "OverheadAlarm", "OverheadP95", 29, ">", 3, 300),
     ("alb", "UnhealthyHostAlarm", "UnHealthyHostCount", 1, ">=", 3, 60),
     ("alb", "TargetErrorAlarm", "HTTPCode_Target_5XX_Count", 10, ">", 2, 300),
     ("alb", "HealthyHostAlarm", "HealthyHostCount", 2, "<", 3, 60),
@@ -542,6 +546,31 @@ def test_a_rotation_that_does_not_happen_is_told_and_so_is_that_nobody_looks() -
     [reads, writes] = _statements(_resource("database", "RotationCheckRole")["Policies"])
     assert reads["Action"] == "secretsmanager:DescribeSecret"
     assert all(action.startswith("logs:") for action in writes["Action"])
+
+
+def test_the_gateways_overhead_is_read_from_its_log() -> None:
+    [transformation] = _resource("gateway", "OverheadFilter")["MetricTransformations"]
+    alarm = _resource("gateway", "OverheadAlarm")
+    assert (alarm["Namespace"], alarm["MetricName"]) == (
+        transformation["MetricNamespace"],
+        transformation["MetricName"],
+    )
+    counters = Counters()
+    told = OverheadReport(counters)
+    counters.observe(0.002)
+    record = logging.makeLogRecord({"msg": "overhead", "fields": told.fields()})
+    line = json.loads(JsonFormatter().format(record))
+    field = transformation["MetricValue"].removeprefix("$.")
+    assert line[field] > 0
+    assert _resource("gateway", "OverheadFilter")["FilterPattern"] == f"{{ $.{field} >= 0 }}"
+    variables = _resource("gateway", "TaskDefinition")["ContainerDefinitions"][1]["Environment"]
+    assert {"Name": "JSON_LOGS", "Value": "true"} in variables
+    namespaces = {
+        one["MetricTransformations"][0]["MetricNamespace"]["Fn::Sub"] for _, one in _of_type("AWS::Logs::MetricFilter")
+    }
+    body, _ = _one("AWS::CloudWatch::Dashboard")["DashboardBody"]["Fn::Sub"]
+    shown = {metric[0] for widget in json.loads(body)["widgets"] for metric in widget["properties"]["metrics"]}
+    assert namespaces == {one for one in shown if one.startswith("Headgate/")}
 
 
 def test_the_dashboard_is_json_over_metrics_that_alarms_use_too() -> None:

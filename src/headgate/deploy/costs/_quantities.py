@@ -35,7 +35,7 @@ class Usage:
     """What the settings do not say and a price needs. The defaults are the ECS guide's and those of the stacks.
 
     `log_gb` arrive a month; `endpoints` are interface endpoints per private subnet; `waf_rules` count managed rule
-    groups as one each. `secrets` and `alarms` are counted as the stacks make them when they are None.
+    groups as one each. `secrets`, `alarms` and `custom_metrics` are counted as the stacks make them when they are None.
     """
 
     log_gb: Decimal = Decimal(5)
@@ -44,7 +44,7 @@ class Usage:
     waf_rules: int = 5
     alarms: int | None = None
     dashboards: int = 1
-    custom_metrics: int = 2
+    custom_metrics: int | None = None
 
 
 class Item(NamedTuple):
@@ -172,8 +172,10 @@ def _management(environment: Environment, usage: Usage) -> Iterator[Item]:
     days = f"{usage.log_gb} GB a month kept {environment.log_retention_days} days, uncompressed"
     yield Item("Logs taken in", "logs.ingestion", usage.log_gb, f"{usage.log_gb} GB a month")
     yield Item("Logs kept", "logs.storage", kept, days)
-    alarms = 13 + environment.redis + environment.open_webui if usage.alarms is None else usage.alarms
+    own = not environment.runs_litellm
+    raised = 13 + environment.redis + environment.open_webui + own
+    alarms = raised if usage.alarms is None else usage.alarms
     yield Item("Alarms", "alarm.month", Decimal(alarms), f"{alarms} alarms")
     yield Item("Dashboard", "dashboard.month", Decimal(usage.dashboards), f"{usage.dashboards} dashboard")
-    metrics = Decimal(usage.custom_metrics)
-    yield Item("Custom metrics", "metric.month", metrics, "the gateway's overhead, overdue rotations")
+    metrics = 1 + own if usage.custom_metrics is None else usage.custom_metrics
+    yield Item("Custom metrics", "metric.month", Decimal(metrics), f"{metrics} made of log lines")

@@ -162,6 +162,7 @@ def _gateway_parameters(environment: Environment, inputs: Inputs) -> dict[str, s
         "MasterKeyForm": "member" if litellm else "whole",
         "DatabaseLogin": "iam" if litellm and environment.database_iam else "password",
         "PrivateName": _flag(environment.open_webui),
+        "OverheadMetric": _flag(not litellm),
         "TaskCpu": str(environment.task_cpu),
         "TaskMemory": str(environment.task_memory),
         "Workers": str(environment.workers),
