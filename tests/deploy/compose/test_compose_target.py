@@ -137,12 +137,13 @@ def test_up_starts_everything_in_order_and_once(machine: Machine) -> None:
     assert only(machine.actions().values()) == {"skip", "create"}
     result = machine.up()
     assert result.exit_code is ExitCode.DONE
-    started = [call[6:] for call in machine.docker.changes()]
+    started = [call[7:] for call in machine.docker.changes()]
     assert started[0] == ["postgres"]
     assert [names[0] for names in started] == [
         *("postgres", "redis-primary", "jaeger", "gateway-1", "nginx", "alertmanager", "prometheus", "grafana")
     ]
-    assert machine.docker.changes()[0][:6] == ["up", "--detach", "--wait", "--wait-timeout", "300", "--no-deps"]
+    options = ["--detach", "--wait", "--wait-timeout", "300", "--no-deps", "--remove-orphans"]
+    assert machine.docker.changes()[0][:7] == ["up", *options]
     again = machine.plan()
     assert only(machine.actions().values()) == {"skip"}
     assert machine.run(again).exit_code is ExitCode.DONE
@@ -161,7 +162,7 @@ def test_what_changed_is_replaced_and_nothing_else(running: Machine) -> None:
     assert {name for name, action in actions.items() if action != "skip"} == {"files", "gateway"}
     assert actions["gateway"] == "replace"
     assert running.up().exit_code is ExitCode.DONE
-    assert running.docker.changes()[-1][6:] == ["gateway-1", "gateway-2"]
+    assert running.docker.changes()[-1][7:] == ["gateway-1", "gateway-2"]
     assert only(running.actions().values()) == {"skip"}
 
 

@@ -255,7 +255,7 @@ class Services:
     def apply(self, progress: Progress) -> None:
         """Start the services and wait until they are healthy. Raises `DeployError` with their last words."""
         progress(f"starting {', '.join(self.services)}")
-        options = ("--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS), "--no-deps")
+        options = ("--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS), "--no-deps", "--remove-orphans")
         try:
             self.docker.compose("up", *options, *self.services)
         except DeployError as error:
