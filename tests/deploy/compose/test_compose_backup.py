@@ -19,6 +19,7 @@ from headgate.deploy.compose._docker import Docker
 from headgate.deploy.compose._secret_files import SecretFiles
 from headgate.deploy.engine import DeployError
 from headgate.deploy.settings import PRESETS, Environment
+from headgate.deploy.settings._presets import ON_ONE_MACHINE
 from tests.doubles.postgres import Postgres, postgres
 
 NOW = 1_795_000_000.0
@@ -79,7 +80,9 @@ class Machine:
         program.chmod(0o755)
         self.secrets = SecretFiles(self.directory / "secrets")
         self.secrets.create()
-        self.environment = Environment.model_validate({"name": "dev", "platform": "compose", **PRESETS["dev"]})
+        self.environment = Environment.model_validate(
+            {"name": "dev", "platform": "compose", **PRESETS["dev"], **ON_ONE_MACHINE}
+        )
         write_files(self.directory, render(self.environment))
         environ = {"PATH": str(self.bin)}
         self.docker = Docker("headgate-dev", self.directory, lambda: ["canary"], environ)

@@ -96,7 +96,7 @@ def test_what_was_cut_off_goes_on_and_a_name_is_taken_once(
         made(deployed, "own", clock)
 
 
-@pytest.mark.parametrize("name", ["", "Monday", "a--b", "a-", "-a", "1st", "a" * 61, "a b", "a/../b", "rds:x"])
+@pytest.mark.parametrize("name", ["", "Monday", "a--b", "a-", "-a", "a" * 121, "a b", "a/../b", "rds:x"])
 def test_a_name_that_rds_would_not_take_is_refused_before_anything_happens(name: str, account: Account) -> None:
     with pytest.raises(DeployError, match="can not be the name of a backup"):
         backup(account, DEV, name, Said())

@@ -89,7 +89,8 @@ class _Restore:
         return None
 
     def _other(self, identifier: str, name: str) -> str:
-        text = f"A restore of {name} has not ended: run `headgate deploy restore {name}` to end it"
+        again = f"headgate deploy restore {name} --env {self._environment.name}"
+        text = f"A restore of {name} has not ended: run `{again}` to end it"
         if identifier == self._instances.successor:
             text += (
                 ", or give it up with `aws rds delete-db-instance --skip-final-snapshot --db-instance-identifier"
