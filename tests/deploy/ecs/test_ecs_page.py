@@ -29,3 +29,13 @@ def test_every_parameter_stands_there_with_its_default(template: str) -> None:
 
 def test_templates_stand_there_in_their_order() -> None:
     assert [line.removeprefix("### ") for line in PAGE.splitlines() if line.startswith("### ")] == list(TEMPLATES)
+
+
+def test_the_guides_that_this_rests_on_are_named() -> None:
+    places = (
+        "/AmazonECS/latest/bestpracticesguide/",
+        "/AmazonRDS/",
+        "/architecture/well-architected/",
+        "/docs/benchmarks",
+    )
+    assert [place for place in places if place not in PAGE] == []

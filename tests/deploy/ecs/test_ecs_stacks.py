@@ -130,6 +130,7 @@ def test_environments_differ_as_documented() -> None:
     assert of("database", "InstanceClass") == ["db.t3.micro", "db.t3.small", "db.t3.medium"]
     assert of("database", "MultiAz") == ["false", "true", "false"]
     assert of("database", "DeletionProtection") == ["false", "true", "false"]
+    assert of("alb", "DeletionProtection") == ["false", "true", "false"]
     assert of("database", "PerformanceInsights") == ["false", "true", "false"]
     assert of("database", "ConnectionAlarmThreshold") == ["80", "80", "180"]
     assert of("database", "MemorySettings") == ["false", "false", "true"]
@@ -144,6 +145,18 @@ def test_environments_differ_as_documented() -> None:
     assert of("gateway", "TaskCpu") == ["512", "512", "4096"]
     assert of("gateway", "Workers") == ["1", "1", "4"]
     assert [one["network"].termination_protection for one in (dev, prod, benchmark)] == [False, True, False]
+
+
+def test_larger_tasks_and_databases_are_a_matter_of_settings() -> None:
+    larger = environment(
+        "benchmark", task_cpu=8192, task_memory=16384, workers=8, database_class="db.r6g.large", max_connections=1000
+    )
+    wanted = specs(larger)
+    assert problems(list(wanted.values())) == []
+    gateway, database = wanted["gateway"].parameters, wanted["database"].parameters
+    assert (gateway["TaskCpu"], gateway["TaskMemory"], gateway["Workers"]) == ("8192", "16384", "8")
+    # 16 GB: what the guide sets for 4 GB would hold it down.
+    assert (database["InstanceClass"], database["MemorySettings"]) == ("db.r6g.large", "false")
 
 
 def test_data_outlives_stacks_where_deletion_is_protected_or_that_is_said() -> None:

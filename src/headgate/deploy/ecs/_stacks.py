@@ -13,7 +13,8 @@ TEMPLATES = ("bootstrap", "security", "network", "alb", "database", "redis", "ga
 CAPABILITIES = ("CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 """What the templates ask for: roles with names, and deletion policies that follow a parameter."""
 
-_SMALL_CLASSES = ("micro", "small")
+_SIZE_OF_MEMORY_SETTINGS = "medium"
+"""The benchmark guide's memory settings are for 4 GB; every other class has RDS' own, which follow its memory."""
 _WEBUI_LISTENER_PORT = "8080"
 """The load balancer's port for Open WebUI where there is no domain."""
 _LONGEST_NAMES = 29
@@ -146,7 +147,7 @@ def _database_parameters(environment: Environment) -> dict[str, str]:
         "MaxConnections": str(environment.max_connections),
         # The ECS guide warns at 80 of 100 connections, the benchmark guide at 180 of 200.
         "ConnectionAlarmThreshold": str(environment.max_connections - 20),
-        "MemorySettings": _flag(environment.database_class.rpartition(".")[2] not in _SMALL_CLASSES),
+        "MemorySettings": _flag(environment.database_class.rpartition(".")[2] == _SIZE_OF_MEMORY_SETTINGS),
         "RotationDays": str(environment.rotation_days),
     }
 
