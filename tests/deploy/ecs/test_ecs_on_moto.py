@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from headgate.deploy.ecs import Account, Event, StackError, StackRunner, StackSpec, exports, resources, stack_specs
 from headgate.deploy.ecs._names import taken_names
 from headgate.deploy.secrets import CATALOGUE
-from tests.deploy.ecs.environments import ACCOUNT, INPUTS, everything_on, with_parameters
+from tests.deploy.ecs.environments import ACCOUNT, INPUTS, environment, everything_on, with_parameters
 from tests.doubles.moto_types import WITHOUT_BACKEND
 
 BUCKET = f"headgate-prod-{ACCOUNT}-us-east-1"
@@ -20,22 +20,22 @@ BUCKET = f"headgate-prod-{ACCOUNT}-us-east-1"
 
 def _specs(account: Account) -> list[StackSpec]:
     zone = account.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")["HostedZone"]["Id"]
-    environment = everything_on().model_copy(update={"hosted_zone_id": zone.rpartition("/")[2]})
-    return list(stack_specs(environment, INPUTS))
+    wanted = everything_on().model_copy(update={"hosted_zone_id": zone.rpartition("/")[2]})
+    return list(stack_specs(wanted, INPUTS))
 
 
-def _produce_package(account: Account) -> None:
+def _produce_package(account: Account, bucket: str) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         package.writestr("empty.py", "")
-    account.client("s3").put_object(Bucket=BUCKET, Key=INPUTS.rotation_package, Body=archive.getvalue())
+    account.client("s3").put_object(Bucket=bucket, Key=INPUTS.rotation_package, Body=archive.getvalue())
 
 
-def _create_all(account: Account, runner: StackRunner, specs: list[StackSpec]) -> None:
+def _create_all(account: Account, runner: StackRunner, specs: list[StackSpec], bucket: str = BUCKET) -> None:
     for spec in specs:
         assert runner.apply(spec).changed
         if spec.template == "bootstrap":
-            _produce_package(account)
+            _produce_package(account, bucket)
 
 
 def test_from_nothing_to_all_stacks_and_back(account: Account) -> None:
@@ -75,6 +75,23 @@ def test_from_nothing_to_all_stacks_and_back(account: Account) -> None:
     )
     log_groups = sum(one["Type"] == "AWS::Logs::LogGroup" for spec in specs for one in resources(spec).values())
     assert taken == {"bucket": 2, "image repository": 1, "secret": len(CATALOGUE), "log group": log_groups}
+
+
+def test_the_other_side_of_the_switches_is_created_as_well(account: Account) -> None:
+    cloudformation = account.client("cloudformation")
+    runner = StackRunner(cloudformation, poll_seconds=0)
+    wanted = environment("dev", image="litellm", open_webui=True, nat=True, database_iam=True)
+    specs = list(stack_specs(wanted, INPUTS))
+    _create_all(account, runner, specs, f"headgate-dev-{ACCOUNT}-us-east-1")
+    for spec in specs:
+        listed = cloudformation.list_stack_resources(StackName=spec.name)["StackResourceSummaries"]
+        assert {one["LogicalResourceId"] for one in listed} == set(resources(spec)), spec.name
+    made = {name for spec in specs for name in resources(spec)}
+    assert {"OpenWebUiListener", "LoadBalancerIngressForOpenWebUi", "IamAuthenticationPolicy"} <= made
+    balancers = account.client("elbv2")
+    [balancer] = balancers.describe_load_balancers()["LoadBalancers"]
+    found = balancers.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    assert {(one["Protocol"], one["Port"]) for one in found} == {("HTTP", 80), ("HTTP", 8080)}
 
 
 def _assert_only_data_is_left(account: Account) -> None:
