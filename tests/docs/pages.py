@@ -16,6 +16,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {
+    "backups.md": "tests/deploy/test_backups_page.py",
     "costs.md": "tests/deploy/costs/test_documentation.py",
     "deploying-ecs.md": "tests/deploy/ecs/test_ecs_from_nothing.py",
     "deploying.md": "tests/deploy/test_deploying_page.py",

@@ -67,11 +67,11 @@ def binaries(server: Postgres) -> str:
 class Machine:
     """A rendered environment, its database, and the double of docker before it."""
 
-    def __init__(self, server: Postgres, home: Path) -> None:
+    def __init__(self, server: Postgres, home: Path, directory: Path | None = None) -> None:
         self.server = server
         self.bin = home / "bin"
         self.bin.mkdir()
-        self.directory = home / "dev"
+        self.directory = directory or home / "dev"
         with server.admin() as connection:
             info = connection.info
             values = {"host": info.host, "port": str(info.port), "password": "canary", "binaries": binaries(server)}
