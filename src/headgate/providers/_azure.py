@@ -6,7 +6,7 @@ deployment is the body's `model` and `api-version` is only sent as `preview`.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -65,8 +65,8 @@ class AzureProvider(OpenAIProvider):
         if token is not None and any(field.lower() == "authorization" for field in extra):
             message = f"azure/{model}: extra_headers sets Authorization, which the token of client_secret is sent in."
             raise ConfigurationError([message])
-        make: Callable[..., AzureProvider] = cls if token is None else partial(_SignedInProvider, token)
-        return make(
+        kind: type[AzureProvider] = cls if token is None else _SignedInProvider
+        made = kind(
             name=name,
             model=model,
             base=base,
@@ -76,6 +76,9 @@ class AzureProvider(OpenAIProvider):
             endpoint=endpoint._replace(usage_on_request=dated is None or dated["date"] >= _STREAM_OPTIONS_SINCE),
             route=partial(_route, base.path, version),
         )
+        if token is not None and isinstance(made, _SignedInProvider):
+            made.sign_in(token)
+        return made
 
     def supports(self, operation: Operation) -> bool:
         """What OpenAI serves, but for moderations."""
@@ -89,14 +92,15 @@ class AzureProvider(OpenAIProvider):
 
 
 class _SignedInProvider(AzureProvider):
-    """A deployment that is asked with a token of Microsoft Entra's, which expires."""
+    """A deployment that is asked with a token of Microsoft Entra's, which expires; `sign_in` is called before use."""
 
-    def __init__(self, token: EntraToken, **settings: Any) -> None:
-        super().__init__(**settings)
+    _token = ""
+    _line = b""
+
+    def sign_in(self, token: EntraToken) -> None:
+        """Take the token that requests are made with."""
         self.credentials = self._entra = token
         self._stated_secrets = self._secrets
-        self._token = ""
-        self._line = b""
 
     def encode(self, call: Call) -> UpstreamRequest:
         """Build the upstream request with the token at hand. Raises `UpstreamError` when there is none yet."""
