@@ -5,7 +5,7 @@ for what the parser skips over: invalid UTF-8, duplicate keys, and nesting that 
 """
 
 import re
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -16,8 +16,8 @@ Members = dict[str, msgspec.Raw]
 
 _T = TypeVar("_T")
 
-_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_encoder = msgspec.json.Encoder()
+_decode: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode: Final = msgspec.json.Encoder().encode
 _KEY = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*')
 _SEPARATOR = re.compile(rb"[ \t\r\n]*([,}])")
 _OPEN = re.compile(rb"[ \t\r\n]*\{")
@@ -30,7 +30,7 @@ def decode_object(body: bytes) -> Members:
     try:
         if not body.isascii():
             body.decode()
-        members = _decoder.decode(body)
+        members = _decode(body)
     except UnicodeDecodeError as error:
         message = f"Invalid JSON payload: not valid UTF-8 at byte {error.start}."
         raise InvalidRequestError(message, param="request_body") from None
@@ -69,12 +69,12 @@ def _duplicate_key(body: bytes, members: Members) -> str | None:
 
 def encode(value: object) -> bytes:
     """Encode compactly; raw members are copied as they are."""
-    return _encoder.encode(value)
+    return _encode(value)
 
 
 def raw(value: object) -> msgspec.Raw:
     """Encode a value as a raw member."""
-    return msgspec.Raw(_encoder.encode(value))
+    return msgspec.Raw(_encode(value))
 
 
 def text(members: Members, name: str) -> str | None:

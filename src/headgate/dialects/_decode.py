@@ -1,5 +1,7 @@
 """From a client's body and headers to the core's `Call`, for every operation."""
 
+from typing import Final
+
 import msgspec
 
 from headgate.core.errors import InvalidRequestError
@@ -17,14 +19,14 @@ from headgate.dialects._steering import (
     take_metadata,
 )
 
-_TRUE = msgspec.Raw(b"true")
-_FALSE = msgspec.Raw(b"false")
-_NULL = msgspec.Raw(b"null")
-_EVENTS = msgspec.Raw(b'"sse"')
+_TRUE: Final = msgspec.Raw(b"true")
+_FALSE: Final = msgspec.Raw(b"false")
+_NULL: Final = msgspec.Raw(b"null")
+_EVENTS: Final = msgspec.Raw(b'"sse"')
 
 # Members that are an API's own, whatever the gateway thinks of their values: nothing here is special, so a body that
 # holds nothing else is not looked at member by member.
-_PLAIN = frozenset(
+_PLAIN: Final = frozenset(
     {
         *("model", "messages", "stream", "stream_options", "temperature", "top_p", "n", "stop", "max_tokens", "tools"),
         *("max_completion_tokens", "tool_choice", "response_format", "presence_penalty", "frequency_penalty", "seed"),
@@ -33,16 +35,17 @@ _PLAIN = frozenset(
         *("instructions", "max_output_tokens", "reasoning", "store", "text", "include", "previous_response_id"),
     }
 )
-_STREAMED = frozenset(
+_SPEECH: Final = Operation.SPEECH
+_STREAMED: Final = frozenset(
     {
         *(Operation.CHAT, Operation.COMPLETION, Operation.RESPONSES, Operation.MESSAGES),
         *(Operation.IMAGE_GENERATION, Operation.IMAGE_EDIT, Operation.TRANSCRIPTION),
     }
 )
-_ANTHROPIC = frozenset({Operation.MESSAGES, Operation.COUNT_TOKENS})
-_ANTHROPIC_HEADERS = frozenset({b"anthropic-version", b"anthropic-beta"})
+_ANTHROPIC: Final = frozenset({Operation.MESSAGES, Operation.COUNT_TOKENS})
+_ANTHROPIC_HEADERS: Final = frozenset({b"anthropic-version", b"anthropic-beta"})
 
-_text_decoder = msgspec.json.Decoder(str)
+_decode_text: Final = msgspec.json.Decoder(str).decode
 _options_decoder = msgspec.json.Decoder(StreamOptions)
 _metadata_decoder = msgspec.json.Decoder(AnthropicMetadata)
 
@@ -73,7 +76,7 @@ def decode(
         take_members(steering, members, model)
     require(operation, members)
     stream = operation in _STREAMED and "stream" in members and _flag(members["stream"], "stream")
-    if operation is Operation.SPEECH:
+    if operation is _SPEECH:
         stream = members.get("stream_format") == _EVENTS
     if "metadata" in members:
         take_metadata(steering, members)
@@ -102,7 +105,7 @@ def _model(value: msgspec.Raw | None, path_model: str | None) -> str:
         raise InvalidRequestError("Missing required parameter: 'model'.", param="model")
     else:
         try:
-            model = _text_decoder.decode(value)
+            model = _decode_text(value)
         except msgspec.DecodeError:
             raise InvalidRequestError("Invalid value for 'model': expected a string.", param="model") from None
     if not model:
@@ -135,7 +138,7 @@ def _user(operation: Operation, members: Members) -> str | None:
     try:
         if operation in _ANTHROPIC:
             return label(_metadata_decoder.decode(members["metadata"]).user_id) if "metadata" in members else None
-        return label(_text_decoder.decode(members["user"])) if "user" in members else None
+        return label(_decode_text(members["user"])) if "user" in members else None
     except msgspec.DecodeError:
         # Only a label: whether the value is acceptable is for the upstream to say.
         return None

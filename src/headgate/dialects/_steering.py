@@ -6,7 +6,7 @@ times are capped, so that a client can ask for less work but hardly for more.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +14,8 @@ from headgate.core.errors import InvalidRequestError
 from headgate.core.json import Members, raw
 from headgate.core.provider import Headers
 from headgate.dialects._request import Steering
+
+_X: Final = ord("x")
 
 MAX_FALLBACKS = 5
 """Model names in one list of fallbacks; LiteLLM's own `max_fallbacks`."""
@@ -92,7 +94,8 @@ def take_metadata(steering: Steering, members: Members) -> None:
 def take_headers(steering: Steering, headers: Headers) -> None:
     """Read `x-litellm-*` headers, which count before members of the body. Raises `InvalidRequestError`."""
     for name, value in headers:
-        if not name.startswith(b"x-litellm-"):
+        # An x first: one comparison rules most names out.
+        if not name or name[0] != _X or not name.startswith(b"x-litellm-"):
             continue
         text = value.decode("latin-1")
         if name == b"x-litellm-tags":

@@ -1,5 +1,7 @@
 """Response header lines: LiteLLM's `x-litellm-*` names, and what of the upstream's header a client may see."""
 
+from typing import Final
+
 from headgate.core.money import format_dollars
 from headgate.core.provider import Headers
 
@@ -17,6 +19,7 @@ _INTERNAL = frozenset(
         *(b"report-to", b"strict-transport-security", b"clear-site-data", b"refresh", b"access-control-allow-origin"),
     }
 )
+_X: Final = ord("x")
 _FIELD_LIMIT = 64
 _PREFIXES_KEPT = 500
 _BYTE_LIMIT = 8 * 1024
@@ -43,7 +46,7 @@ def upstream_lines(headers: Headers) -> bytes:
             prefix = _prefix(name)
         if prefix:
             parts += (prefix, value, _END)
-            if name.startswith(b"x-ratelimit-"):
+            if name[0] == _X and name.startswith(b"x-ratelimit-"):
                 parts += (name, b": ", value, _END)
     joined = b"".join(parts)
     if len(joined) <= _BYTE_LIMIT:
@@ -52,8 +55,8 @@ def upstream_lines(headers: Headers) -> bytes:
     return b"" if end < 0 else joined[: end + len(_END)]
 
 
-_END = b"\r\n"
-_PREFIXES: dict[bytes, bytes] = dict.fromkeys(_INTERNAL, b"")
+_END: Final = b"\r\n"
+_PREFIXES: Final[dict[bytes, bytes]] = dict.fromkeys(_INTERNAL, b"")
 """What stands before the value of each field, kept for the names that upstreams really send."""
 
 
@@ -78,17 +81,27 @@ def answer_lines(
 
     `cost` is in nano-dollars, None for unknown; `overhead` are the seconds of the gateway's own.
     """
-    money = "" if cost is None else f"x-litellm-response-cost: {format_dollars(cost)}\r\n"
+    money = b"" if cost is None else b"x-litellm-response-cost: %b\r\n" % format_dollars(cost).encode()
+    total, own = int(seconds * 1e6 + 0.5), int(overhead * 1e6 + 0.5)
     return (
-        b"content-type: %b\r\n" % content_type
-        + deployment
-        + (
-            f"x-litellm-call-id: {identifier}\r\n{money}"
-            f"x-litellm-response-duration-ms: {seconds * 1000:.3f}\r\n"
-            f"x-litellm-overhead-duration-ms: {overhead * 1000:.3f}\r\n"
-            f"x-litellm-attempted-retries: {retries}\r\nx-litellm-attempted-fallbacks: {fallbacks}\r\n"
-        ).encode()
+        b"content-type: %b\r\n%bx-litellm-call-id: %b\r\n%bx-litellm-response-duration-ms: %d.%b\r\n"
+        b"x-litellm-overhead-duration-ms: %d.%b\r\nx-litellm-attempted-retries: %d\r\n"
+        b"x-litellm-attempted-fallbacks: %d\r\n"
+    ) % (
+        content_type,
+        deployment,
+        identifier.encode(),
+        money,
+        total // 1000,
+        _THOUSANDTHS[total % 1000],
+        own // 1000,
+        _THOUSANDTHS[own % 1000],
+        retries,
+        fallbacks,
     )
+
+
+_THOUSANDTHS: Final = tuple([b"%03d" % thousandths for thousandths in range(1000)])
 
 
 def stream_lines(identifier: str, deployment: bytes, retries: int, fallbacks: int) -> bytes:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from headgate.core.clock import monotonic
 from headgate.core.errors import GatewayError, InvalidRequestError, NotSupportedError, UpstreamError
@@ -30,7 +31,7 @@ from headgate.transport.response import Response
 
 log = logging.getLogger("headgate.gateway")
 
-_JSON = b"application/json"
+_JSON: Final = b"application/json"
 
 CHARACTERS_PER_TOKEN = 4
 """For estimates, where an upstream did not report: https://platform.openai.com/tokenizer names it for English."""
@@ -396,9 +397,11 @@ def _least(*seconds: float | None) -> float | None:
 
 def _estimate_input(call: Call) -> int | None:
     """Estimate the tokens of a request; None for one that carries files, whose size says nothing about tokens."""
-    if call.content_type != _JSON or b";base64," in call.body:
+    body = call.body
+    # Most requests hold no semicolon, and looking for one character is many times faster.
+    if call.content_type != _JSON or (b";" in body and b";base64," in body):
         return None
-    return len(call.body) // CHARACTERS_PER_TOKEN
+    return len(body) // CHARACTERS_PER_TOKEN
 
 
 def _content_type(exchange: Exchange) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final
 
 from headgate.config import ModelEntry, RouterSettings
 from headgate.core.errors import NotSupportedError
@@ -11,6 +12,8 @@ from headgate.gateway._headers import deployment_lines
 from headgate.ledger import prices
 from headgate.providers import with_messages
 from headgate.transport.connection import Timeouts
+
+_MESSAGES: Final = Operation.MESSAGES
 
 _PRICES_KEPT = 1_000
 """Prices of concrete models that are kept per wildcard deployment; clients choose the names, so it is bounded."""
@@ -60,7 +63,7 @@ class Target:
 
     def serving(self, operation: Operation) -> Provider | None:
         """Return what serves an operation; None when nothing here does."""
-        provider = self.messages if operation is Operation.MESSAGES else self.provider
+        provider = self.messages if operation is _MESSAGES else self.provider
         return provider if provider is not None and provider.supports(operation) else None
 
     def price(self, wildcard: str, now: float) -> Price | None:

@@ -67,6 +67,8 @@ class Authenticator:
         for name, value in headers:
             if name in self._headers and value:
                 if name == b"authorization":
+                    if value[:7] == b"Bearer ":
+                        return value[7:].strip()
                     scheme, _, credentials = value.partition(b" ")
                     if scheme.lower() == b"bearer":
                         return credentials.strip()

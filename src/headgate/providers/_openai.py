@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -42,7 +42,8 @@ PATHS: Mapping[Operation, str] = {
 }
 """Where each operation lies under the base URL (https://platform.openai.com/docs/api-reference; rerank: Cohere's)."""
 
-_CHUNKED = frozenset({Operation.CHAT, Operation.COMPLETION})
+_CHUNKED: Final = frozenset({Operation.CHAT, Operation.COMPLETION})
+_JSON: Final = b"application/json"
 _MODEL_MARK = "*"
 _USAGE_WANTED = msgspec.Raw(b'{"include_usage":true}')
 _MEDIA_TYPE = re.compile(rb"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:\s*;[\t\x20-\x7e]*)?")
@@ -52,7 +53,8 @@ _DEMO_OPERATIONS = frozenset({Operation.CHAT, Operation.COMPLETION, Operation.EM
 """What the gateway's built-in model answers."""
 
 
-_body_decoder = msgspec.json.Decoder(Body)
+_AUDIO: Final = frozenset({Operation.SPEECH, Operation.TRANSCRIPTION})
+_decode_body: Final = msgspec.json.Decoder(Body).decode
 _options_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -134,7 +136,7 @@ class OpenAIProvider:
         if target is None:
             name = self._wildcard_model(call)
             model, target = raw(name), self._targets_of(name)[call.operation]
-        if call.content_type != b"application/json":
+        if call.content_type != _JSON:
             form = parse_form(call.body, call.content_type)
             body = form.rewrite(call.body, {"model": msgspec.json.decode(model, type=str).encode()})
             headers = self._form_headers + b"Content-Type: " + form.content_type + b"\r\n"
@@ -149,7 +151,8 @@ class OpenAIProvider:
 
         Raises `UpstreamError` for a 2xx that is not a JSON object or carries an error instead of an answer.
         """
-        if call.operation is Operation.SPEECH or call.operation is Operation.TRANSCRIPTION:
+        operation = call.operation
+        if operation in _AUDIO:
             content_type = _content_type(headers)
             # Transcriptions come as text, SRT or VTT when asked for.
             if _JSON_TYPE.match(content_type) is None:
@@ -157,16 +160,17 @@ class OpenAIProvider:
         try:
             if not body.isascii():
                 body.decode()
-            found = _body_decoder.decode(body)
+            found = _decode_body(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise protocol_error("The upstream provider's answer is not a JSON object.") from None
         # A response that failed is an answer of that shape, with its error in it.
         if found.error and found.object != "response":
             message = clean(read_error(body).message, self._secrets)
             raise protocol_error(message or "The upstream provider sent an error with a status of success.")
-        if call.operation is Operation.SPEECH:
+        if operation in _AUDIO and operation is Operation.SPEECH:
             raise protocol_error("The upstream provider answered JSON instead of audio.")
-        return Answer(body, read_usage(found.usage) or read_meta(found.meta))
+        usage = read_usage(found.usage)
+        return Answer(body, usage if usage is not None else read_meta(found.meta))
 
     def translator(self, call: Call, headers: Headers) -> StreamTranslator:
         """Return a relay that passes the upstream's events unchanged."""

@@ -5,15 +5,17 @@ Chat, completions and embeddings say `prompt_tokens` and `completion_tokens`; re
 the whole report count as missing: it would be billed.
 """
 
+from typing import Final
+
 import msgspec
 
 from headgate.core.usage import Usage
 from headgate.providers._openai_shapes import InputDetails, Meta, OutputDetails, Report
 
-_report_decoder = msgspec.json.Decoder(Report, strict=False)
-_meta_decoder = msgspec.json.Decoder(Meta, strict=False)
-_NO_INPUT = InputDetails()
-_NO_OUTPUT = OutputDetails()
+_decode_report: Final = msgspec.json.Decoder(Report, strict=False).decode
+_decode_meta: Final = msgspec.json.Decoder(Meta, strict=False).decode
+_NO_INPUT: Final = InputDetails()
+_NO_OUTPUT: Final = OutputDetails()
 
 
 def read_usage(report: msgspec.Raw) -> Usage | None:
@@ -21,7 +23,7 @@ def read_usage(report: msgspec.Raw) -> Usage | None:
     if not report:
         return None
     try:
-        found = _report_decoder.decode(report)
+        found = _decode_report(report)
     except (msgspec.DecodeError, RecursionError):
         return None
     into = found.prompt_tokens if found.prompt_tokens is not None else found.input_tokens
@@ -54,7 +56,7 @@ def read_meta(meta: msgspec.Raw) -> Usage | None:
     if not meta:
         return None
     try:
-        tokens = _meta_decoder.decode(meta).tokens
+        tokens = _decode_meta(meta).tokens
     except (msgspec.DecodeError, RecursionError):
         return None
     if tokens is None or tokens.input_tokens is None:

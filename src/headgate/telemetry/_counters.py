@@ -1,18 +1,19 @@
 """Totals since the process started."""
 
 from bisect import bisect_left
-
-import msgspec
+from dataclasses import dataclass, field
+from typing import Final
 
 from headgate.core.usage import Usage
 
-OVERHEAD_BOUNDS = tuple(
+OVERHEAD_BOUNDS: Final = tuple(
     round(step * 10.0**decade, 8) for decade in range(-5, 1) for step in (1, 1.5, 2.2, 3.3, 4.7, 6.8)
 )
 """Upper bounds in seconds of the buckets that overheads are counted in, each about half as much again as the last."""
 
 
-class Counters(msgspec.Struct):
+@dataclass(eq=False)
+class Counters:
     """Plain integers that the data plane counts up; one per worker process. `cost` is in nano-dollars."""
 
     in_flight: int = 0
@@ -29,7 +30,7 @@ class Counters(msgspec.Struct):
 
     overhead: float = 0.0
     """Seconds of the gateway's own in all answers, in a streamed one until its first event."""
-    overhead_buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(OVERHEAD_BOUNDS) + 1))
+    overhead_buckets: list[int] = field(default_factory=lambda: [0] * (len(OVERHEAD_BOUNDS) + 1))
     """Answers by their overhead; one more than there are bounds."""
 
     def observe(self, overhead: float) -> None:

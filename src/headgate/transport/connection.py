@@ -1,6 +1,7 @@
 """One upstream connection: sends a request, parses the answer strictly, and tells whether it may be used again."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import httptools
 
 from headgate.core.errors import UpstreamError
 from headgate.transport.failures import connection_failed, protocol_broken, timed_out
+from headgate.transport.names import lower
 from headgate.transport.outbox import Channel, outbox_of
 from headgate.transport.response import Notify, Response
 
@@ -74,7 +76,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._framed = self._done = self._surplus = self._data_seen = self._keep_alive = False
         now = self._loop.time()
-        never = float("inf")
+        never = math.inf
         self._between = timeouts.between
         self._expires = now + timeouts.total if timeouts.total is not None else never
         first = now + timeouts.first_byte if timeouts.first_byte is not None else never
@@ -203,7 +205,7 @@ class Connection(asyncio.Protocol):
         """Collect a header field; trailers are dropped."""
         if self._data_seen:
             return
-        name = name.lower()
+        name = lower(name)
         if name in (b"content-length", b"transfer-encoding"):
             self._framed = True
         elif name == b"content-encoding":

@@ -7,7 +7,7 @@ pipeline.
 """
 
 import asyncio
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import httptools
 from uvicorn.config import Config
@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 from headgate.core.clock import monotonic
 from headgate.transport.direct import DirectExchange
 from headgate.transport.exchange import DataPlane, Refusal, too_large
+from headgate.transport.names import lower
 from headgate.transport.outbox import Channel, outbox_of
 from headgate.transport.upgrade import without_upgrade
 
@@ -52,11 +53,19 @@ ANSWER: Final = 3
 LINGER: Final = 4
 
 
+class _DefaultLines:
+    """Header fields that uvicorn adds to every answer, and as lines; kept until it makes others."""
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.lines = b""
+
+
+_default: Final = _DefaultLines()
+
+
 class ServerProtocol(HttpToolsProtocol):
     """One client connection. Give uvicorn a `functools.partial` of it with `plane` and `deadlines` set."""
-
-    _lines_for: ClassVar[list[tuple[bytes, bytes]]] = []
-    _lines: ClassVar[bytes] = b""
 
     def __init__(
         self,
@@ -193,11 +202,15 @@ class ServerProtocol(HttpToolsProtocol):
         if self.received_at == 0.0 or self.pipeline:
             self.received_at = monotonic()
 
+    def on_url(self, url: bytes) -> None:
+        """Collect the request's target."""
+        self.url = self.url + url
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header field. Trailers arrive here as well, after the body has begun, and are dropped."""
         if self.state >= BODY and self.state != ANSWER:
             return
-        name = name.lower()
+        name = lower(name)
         if name == b"host":
             self._hosts += 1
         elif name == b"content-length":
@@ -349,7 +362,8 @@ class ServerProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing() or self.state == LINGER:
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
@@ -418,11 +432,10 @@ class ServerProtocol(HttpToolsProtocol):
     def default_header_lines(self) -> bytes:
         """Return uvicorn's default header fields, which change once a second, as lines."""
         headers = self.server_state.default_headers
-        cls = type(self)
-        if headers is not cls._lines_for:
-            cls._lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-            cls._lines_for = headers
-        return cls._lines
+        if headers is not _default.headers:
+            _default.headers = headers
+            _default.lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        return _default.lines
 
     # -- life ----------------------------------------------------------------------------------------------------
 
