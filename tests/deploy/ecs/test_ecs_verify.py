@@ -153,7 +153,7 @@ _BREAKAGES: list[tuple[Callable[[Account, Outputs], None], str, Verdict, str]] =
         _call("cloudwatch", "set_alarm_state", StateValue="INSUFFICIENT_DATA", **_ALARM),
         "alarms",
         Verdict.PASSED,
-        "none of 13 rings, 1 have no data yet",
+        "none of 15 rings, 1 have no data yet",
     ),
     (
         _call("cloudwatch", "disable_alarm_actions", AlarmNames=["headgate-prod-service-cpu"]),
