@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from moto.cloudformation.models import cloudformation_backends
 
 from headgate.deploy.ecs import Account, Caller, parse_template, template_text
 from headgate.deploy.ecs._backup import backup
@@ -14,7 +15,7 @@ from headgate.deploy.ecs._deployed_database import INSIGHTS_DAYS, LOGS, STORAGE_
 from headgate.deploy.ecs._restore import restore
 from headgate.deploy.engine import DeployError
 from headgate.deploy.settings import Environment
-from tests.deploy.ecs.environments import INPUTS, environment
+from tests.deploy.ecs.environments import ACCOUNT, INPUTS, environment
 from tests.deploy.ecs.restorable import BUCKET, PLACE, Said, Time, deploy, rotate
 from tests.doubles.databases import Databases, lively_databases
 
@@ -224,6 +225,15 @@ def test_what_is_not_there_is_not_begun(restorer: Restorer) -> None:
     with pytest.raises(DeployError, match="that no restore made: delete it first"):
         restorer.restore()
     assert restorer.data() == "tuesday"
+
+
+def test_a_stack_that_takes_no_update_stops_it_before_anything_is_made(restorer: Restorer) -> None:
+    stacks = cloudformation_backends[ACCOUNT]["us-east-1"].stacks.values()
+    [stack] = [one for one in stacks if one.name == "headgate-dev-database"]
+    stack.status = "UPDATE_ROLLBACK_FAILED"
+    with pytest.raises(DeployError, match="headgate-dev-database is UPDATE_ROLLBACK_FAILED"):
+        restorer.restore()
+    assert list(restorer.databases.backend.databases) == [PLACE]
 
 
 def test_without_a_stack_there_is_nothing_to_restore_to(account: Account) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from headgate.deploy.ecs._account import Account
 from headgate.deploy.ecs._instances import Instance
 from headgate.deploy.ecs._reader import StackReader
-from headgate.deploy.ecs._runner import StackRunner
+from headgate.deploy.ecs._runner import NEVER_FINISHED, StackRunner
 from headgate.deploy.ecs._stacks import StackSpec
 from headgate.deploy.engine import DeployError
 from headgate.deploy.settings import Environment
@@ -19,6 +19,8 @@ LOGS = ("postgresql",)
 INSIGHTS_DAYS = 7
 """Days that the database's own metrics are kept where they are on."""
 STORAGE_TYPE = "gp3"
+_UNUSABLE = NEVER_FINISHED | {"REVIEW_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"}
+"""States in which a stack takes no update."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,11 @@ def deployed_database(account: Account, environment: Environment) -> DeployedDat
             f"There is no stack {name} for a backup to be brought back to: run `headgate deploy up database` first."
         )
     parameters = _parameters(found)
-    if RESTORED not in parameters:
+    status = found["StackStatus"]
+    if status in _UNUSABLE or RESTORED not in parameters:
         raise DeployError(
-            f"The stack {name} ({found['StackStatus']}) was made by an older Headgate, or was never finished: run"
-            " `headgate deploy up database` first."
+            f"The stack {name} is {status}, or was made by an older Headgate: run `headgate deploy up database` first."
+            " Nothing was changed."
         )
     client = account.client("cloudformation")
     runner = StackRunner(client, call=account.call)
