@@ -6,6 +6,7 @@ import pytest
 
 from headgate.core.errors import ConfigurationError
 from headgate.deploy.pipelines import PINS, PipelineSettings, Provider, render_pipelines
+from headgate.deploy.pipelines._sets import COMPOSE, ECS, Pipeline
 from tests.deploy.pipelines.rendering import EVERYTHING, VERSION, parsed, rendered, scripts
 
 # The ECS guide, "Pipeline Files".
@@ -50,7 +51,7 @@ def test_github_and_gitlab_have_a_pipeline_for_each_of_azure() -> None:
 def test_pipelines_call_nothing_but_verbs_of_headgate_deploy(provider: Provider, platform: str) -> None:
     text = "\n".join(rendered(provider, platform).values())
     called = set(re.findall(r"headgate deploy (\S+)", text))
-    assert called == (VERBS if platform == "ecs" else VERBS - {"bootstrap", "verify"})
+    assert called == (VERBS if platform == "ecs" else VERBS - {"bootstrap"})
 
 
 @pytest.mark.parametrize(("provider", "platform"), EVERYTHING)
@@ -98,6 +99,29 @@ def test_only_the_first_makes_the_ground_and_only_the_last_builds() -> None:
     ]
     for name in ("litellm", "litellm-config", "litellm-update"):
         assert "headgate deploy verify" in files[f"azure-devops/azure-pipelines-{name}.yml"]
+
+
+@pytest.mark.parametrize(("provider", "platform"), EVERYTHING)
+def test_what_runs_requests_anew_is_verified_last(provider: Provider, platform: str) -> None:
+    changing = [one for one in (ECS if platform == "ecs" else COMPOSE) if one.verify]
+    assert {one.own for one in changing} == (
+        {"deploy-gateway", "update-config", "update-gateway"} if platform == "ecs" else {"deploy"}
+    )
+    for pipeline in changing:
+        commands = _commands(provider, platform, pipeline)
+        change = commands.index("forceNewDeployment=True" if pipeline.redeploy else "headgate deploy up")
+        assert change < commands.index("headgate deploy verify") < commands.index("headgate deploy outputs")
+
+
+def _commands(provider: Provider, platform: str, pipeline: Pipeline) -> str:
+    """Return what a pipeline runs, the steps that change something included, in order."""
+    if provider is Provider.AZURE:
+        value = parsed(provider, platform, f"azure-devops/azure-pipelines-{pipeline.name}.yml")
+    elif provider is Provider.GITHUB:
+        value = parsed(provider, platform, f".github/workflows/{pipeline.own}.yml")
+    else:
+        value = parsed(provider, platform, ".gitlab/headgate/pipeline.yml")[pipeline.own]
+    return "\n".join(scripts(value))
 
 
 @pytest.mark.parametrize(("provider", "platform"), EVERYTHING)

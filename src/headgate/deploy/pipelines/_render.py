@@ -83,7 +83,6 @@ class _Texts:
             "project": settings.project,
             "version": settings.version,
             "pins": PINS,
-            "looking": "verify" if self.cloud else "status",
         }
         for script in ("confirm", "typed", "image", "redeploy", "machine"):
             self._values[f"{script}_script"] = self.fill(f"shared/{script}.sh.j2").rstrip()
