@@ -3,7 +3,7 @@
 import pytest
 
 from headgate.deploy.ecs import Account, Caller, EcsTarget, StackRunner, stack_specs
-from headgate.deploy.engine import Action, Health, plan_down, plan_up
+from headgate.deploy.engine import Action, Health, Trait, plan_down, plan_up
 from headgate.deploy.settings import Environment
 from tests.deploy.ecs.environments import INPUTS, environment
 
@@ -16,6 +16,13 @@ def test_every_stack_requires_those_it_imports_from() -> None:
     assert set(graph["gateway"].requires) >= {"image", "security", "network", "alb", "database", "redis"}
     assert graph["security"].requires == ("prerequisites", "bootstrap")
     assert "prerequisites" not in [component.name for component in _nobody(environment("prod")).teardown()]
+
+
+def test_what_may_not_be_skipped_and_what_others_stand_and_fall_with_is_marked() -> None:
+    marked = {component.name: component.trait for component in _nobody(environment("prod")).graph()}
+    assert [name for name, trait in marked.items() if trait is Trait.COMPULSORY] == ["prerequisites", "bootstrap"]
+    critical = {name for name, trait in marked.items() if trait is Trait.CRITICAL}
+    assert critical == {"security", "network", "database", "redis", "gateway"}
 
 
 def test_without_credentials_everything_is_unknown_and_would_be_created() -> None:

@@ -43,7 +43,7 @@ from headgate.deploy.settings import Environment, configuration_checks
 from headgate.deploy.verification import Internet, Web
 
 FOUNDATION = "bootstrap"
-_CRITICAL = frozenset({"security", "network", "database", "gateway"})
+_CRITICAL = frozenset({"security", "network", "database", "redis", "gateway"})
 _KEEPS = {
     "security": "the key, and secrets of a protected environment, stay",
     "database": "a final snapshot stays",
