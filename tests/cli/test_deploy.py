@@ -202,6 +202,12 @@ def test_render_writes_everything_but_secrets(desk: Desk) -> None:
 def test_list_shows_what_there_is(desk: Desk) -> None:
     found = desk.data("list")
     assert found["components"][0] == {"component": "docker", "requires": [], "trait": "compulsory"}
+    shown = desk.run("list").stdout
+    assert [line.split()[0] for line in shown.partition("\n\n")[0].splitlines()] == [
+        component["component"] for component in found["components"]
+    ]
+    for command in ("up", "up NAME...", "verify"):
+        assert f"`headgate deploy {command}`" in shown
 
 
 @pytest.mark.parametrize("platform", ["compose", "ecs"])

@@ -234,6 +234,10 @@ def show_components(request: Request) -> int:
     for component in graph:
         requires = f"requires {', '.join(component.requires)}" if component.requires else "requires nothing"
         typer.echo(f"{component.name:<{width}}  {component.trait.value:<10}  {requires}")
+    typer.echo(
+        "\n`headgate deploy up` brings all of them up, `headgate deploy up NAME...` some;"
+        " `headgate deploy status` and `headgate deploy verify` look at what is there."
+    )
     return ExitCode.DONE
 
 
