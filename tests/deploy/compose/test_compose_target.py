@@ -156,6 +156,15 @@ def test_one_component_can_be_brought_up_where_its_requirements_are(machine: Mac
     assert set(machine.docker.world()["containers"]) == {"jaeger"}
 
 
+def test_monitoring_is_brought_up_alone_and_applications_where_their_stores_are(machine: Machine) -> None:
+    monitoring = ("alertmanager", "prometheus", "jaeger", "grafana")
+    assert machine.up("docker", "secrets", "files", *monitoring).exit_code is ExitCode.DONE
+    assert set(machine.docker.world()["containers"]) == set(monitoring)
+    assert machine.actions("gateway", "nginx") == {"gateway": "blocked", "nginx": "blocked"}
+    machine.up("postgres", "redis")
+    assert outcomes(machine.up("gateway", "nginx")) == {"gateway": "done", "nginx": "done"}
+
+
 def test_what_changed_is_replaced_and_nothing_else(running: Machine) -> None:
     running.target(workers=4)
     actions = running.actions()

@@ -17,6 +17,7 @@ from headgate.deploy.ecs import (
     resources,
     stack_specs,
 )
+from headgate.deploy.ecs._graph import parameter_values
 from tests.deploy.ecs.environments import ACCOUNT, INPUTS, environment, everything_on, specs, with_parameters
 
 ENVIRONMENTS = {
@@ -145,6 +146,12 @@ def test_environments_differ_as_documented() -> None:
     assert of("gateway", "TaskCpu") == ["512", "512", "4096"]
     assert of("gateway", "Workers") == ["1", "1", "4"]
     assert [one["network"].termination_protection for one in (dev, prod, benchmark)] == [False, True, False]
+
+
+def test_where_the_benchmark_guide_holds_a_failed_task_gets_no_request_after_two_minutes() -> None:
+    parameters = parameter_values(specs(environment("benchmark"))["alb"])
+    seconds = int(parameters["HealthCheckIntervalSeconds"]) * int(parameters["UnhealthyThreshold"])
+    assert seconds + int(parameters["HealthCheckTimeoutSeconds"]) < 120
 
 
 def test_larger_tasks_and_databases_are_a_matter_of_settings() -> None:
