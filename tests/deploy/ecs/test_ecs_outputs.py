@@ -41,6 +41,7 @@ def test_everything_of_a_deployment_is_told(account: Account) -> None:
         "database": "/aws/rds/instance/prod-headgate-db/postgresql",
         "master_key_rotation": "/aws/lambda/prod-headgate-rotate-master-key",
         "database_rotation": "/aws/lambda/prod-headgate-rotate-database",
+        "rotation_check": "/aws/lambda/prod-headgate-check-rotation",
         "gateway": "/ecs/prod-headgate-proxy",
         "follow": f"aws logs tail --region {REGION} --follow NAME",
     }
