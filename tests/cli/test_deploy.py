@@ -160,6 +160,8 @@ def test_a_failure_says_why_and_how_to_continue(desk: Desk) -> None:
     assert "container gateway-1 exited (1)" in result.stderr
     assert "no such model" in result.stderr
     assert "To continue: headgate deploy up --env dev" in result.stderr
+    named = desk.run("up", "files", "gateway", "--file", "headgate.deploy.yaml")
+    assert "To continue: headgate deploy up files gateway --env dev --file headgate.deploy.yaml" in named.stderr
     desk.docker.set(failing=[])
     again = desk.run("up")
     assert again.exit_code == 0
@@ -189,6 +191,28 @@ def test_a_lock_is_respected_shown_and_broken_with_a_yes(desk: Desk) -> None:
         assert desk.data("unlock", "--confirm=lock")["unlocked"]["owner"] == "ann"
         assert held_lock(store) is None
     assert desk.data("unlock") == {"unlocked": None}
+
+
+def test_commands_in_sentences_are_about_the_same_environment_and_file(desk: Desk) -> None:
+    append(desk, "  staging:\n    like: dev\n")
+    where = ("--env", "staging", "--file", "headgate.deploy.yaml")
+    store = LocalStore(desk.path / ".headgate" / "staging" / "state")
+    with locked(store, Holder("ann", "laptop", 7, "headgate deploy up"), lambda: 0.0):
+        advice = "run `headgate deploy unlock --env staging --file headgate.deploy.yaml` when that run is dead"
+        assert advice in desk.run("up", *where).stderr
+        assert advice in desk.data("up", *where, code=4)["error"]
+
+
+def test_what_blocks_is_told_at_the_end_and_what_it_blocks_is_not(desk: Desk) -> None:
+    assert desk.run("up").exit_code == 0
+    (desk.state / "secrets" / "salt_key").unlink()
+    append(desk, "    workers: 3\n")
+    result = desk.run("up")
+    assert result.exit_code == 5
+    assert "grafana: blocked: it requires secrets and files, which are blocked" in result.stdout
+    assert "secrets blocked: to regenerate the salt-key" in result.stderr
+    assert "grafana blocked" not in result.stderr
+    assert "To continue: headgate deploy up --env dev" in result.stderr
 
 
 def test_render_writes_everything_but_secrets(desk: Desk) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,10 @@ from headgate.deploy.settings import FILE_NAME, DeploySettings, Environment, loa
 
 STATE_DIRECTORY = ".headgate"
 """Beside the deployment file; holds a directory for each environment of this machine."""
+
+DEFAULT_ENVIRONMENT = "dev"
+_COMMAND = re.compile(r"`headgate (?:deploy|secrets) (?!init\b)[^`]*`")
+"""A command in a sentence."""
 
 P = ParamSpec("P")
 
@@ -33,10 +39,29 @@ class Request:
         """The deployment file."""
         return self.file or Path(FILE_NAME)
 
-    def command(self, verb: str) -> str:
-        """Return the command line that does this again."""
-        file = f" --file {self.file}" if self.file is not None else ""
-        return f"headgate deploy {verb} --env {self.environment}{file}"
+    def command(self, *words: str) -> str:
+        """Return the command line that does this again, but for what was confirmed."""
+        return shlex.join(["headgate", "deploy", *words, "--env", self.environment, *self._named_file()])
+
+    def addressed(self, sentence: str) -> str:
+        """Have the commands of a sentence act on this environment of this file: they are written for the default."""
+        return _COMMAND.sub(lambda found: self._addressed(found[0]), sentence)
+
+    def say(self, sentence: str = "", *, err: bool = False) -> None:
+        """Write a line to the standard output, or to the standard error."""
+        typer.echo(self.addressed(sentence), err=err)
+
+    def _addressed(self, command: str) -> str:
+        words = command.strip("`").split()
+        more: list[str] = []
+        if "--env" not in words and self.environment != DEFAULT_ENVIRONMENT:
+            more += ["--env", self.environment]
+        if "--file" not in words:
+            more += self._named_file()
+        return f"`{' '.join([command.strip('`'), shlex.join(more)]).rstrip()}`"
+
+    def _named_file(self) -> list[str]:
+        return [] if self.file is None else ["--file", str(self.file)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +106,9 @@ def answered(
         except (KeyboardInterrupt, typer.Abort):
             code, needed, message = ExitCode.INTERRUPTED, [], "Stopped."
         if request.as_json:
-            write({"error": message, "exit_code": int(code), "options": needed})
+            write(request, {"error": message, "exit_code": int(code), "options": needed})
         else:
-            typer.echo(message, err=True)
+            request.say(message, err=True)
         return int(code)
 
     return answer
@@ -94,7 +119,7 @@ def progress_of(request: Request) -> Progress:
 
     def progress(sentence: str) -> None:
         if not request.as_json:
-            typer.echo(sentence)
+            request.say(sentence)
 
     return progress
 
@@ -102,11 +127,21 @@ def progress_of(request: Request) -> Progress:
 def tell(request: Request, message: str, data: Mapping[str, Any]) -> None:
     """Write a sentence or, where JSON is wanted, the data behind it."""
     if request.as_json:
-        write(data)
+        write(request, data)
     else:
-        typer.echo(message)
+        request.say(message)
 
 
-def write(data: Mapping[str, Any]) -> None:
+def write(request: Request, data: Mapping[str, Any]) -> None:
     """Write JSON."""
-    typer.echo(json.dumps(data, indent=2))
+    typer.echo(json.dumps(_each_addressed(request, data), indent=2))
+
+
+def _each_addressed(request: Request, value: Any) -> Any:
+    if isinstance(value, str):
+        return request.addressed(value)
+    if isinstance(value, Mapping):
+        return {key: _each_addressed(request, one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_each_addressed(request, one) for one in value]
+    return value

@@ -70,12 +70,12 @@ def show_plan(request: Request, only: Sequence[str]) -> int:
         about = {"environment": deployment.environment.name, "warnings": list(deployment.settings.warnings)}
         connections = {"needed": budget.needed, "limit": budget.limit, "arithmetic": str(budget)}
         priced = {} if costs is None else {"monthly": costs_data(*costs)}
-        write({**about, **made.data(), "connections": connections, **priced})
+        write(request, {**about, **made.data(), "connections": connections, **priced})
         return ExitCode.DONE
     for warning in deployment.settings.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    show_steps(made)
-    typer.echo(f"\nDatabase connections: {budget}")
+        request.say(f"warning: {warning}", err=True)
+    show_steps(request, made)
+    request.say(f"\nDatabase connections: {budget}")
     if costs is not None:
         show_costs(*costs)
     return ExitCode.DONE
@@ -85,7 +85,7 @@ def show_plan(request: Request, only: Sequence[str]) -> int:
 def bring_up(request: Request, only: Sequence[str]) -> int:
     """Do what the plan says; return the exit code."""
     deployment = opened(request)
-    run = _run(request, deployment, "up", lambda: plan_up(deployment.target.graph(), only))
+    run = _run(request, deployment, ("up", *only), lambda: plan_up(deployment.target.graph(), only))
     if run.result.exit_code == ExitCode.DONE:
         _remember(deployment)
     return _answer(request, deployment, run)
@@ -96,7 +96,8 @@ def take_down(request: Request, only: Sequence[str], *, delete_data: bool) -> in
     """Take a deployment away, and look whether anything is left; return the exit code."""
     deployment = opened(request)
     target = deployment.target
-    run = _run(request, deployment, "down", lambda: plan_down(target.teardown(delete_data=delete_data), only))
+    words = ("down", *only, *(["--delete-data"] if delete_data else []))
+    run = _run(request, deployment, words, lambda: plan_down(target.teardown(delete_data=delete_data), only))
     left: Sequence[Check] = ()
     if run.result.exit_code == ExitCode.DONE and not only:
         forget(target.store)
@@ -116,7 +117,7 @@ def lay_foundation(request: Request) -> int:
         tell(request, f"The platform {platform} keeps lock and journal on this machine: nothing to do.", {"steps": []})
         return ExitCode.DONE
     graph = Graph([foundation])
-    run = _done(request, deployment, "bootstrap", lambda: plan_up(graph), Journal(MemoryStore(), time.time))
+    run = _done(request, deployment, ("bootstrap",), lambda: plan_up(graph), Journal(MemoryStore(), time.time))
     return _answer(request, deployment, run)
 
 
@@ -134,41 +135,43 @@ def _answer(request: Request, deployment: Deployment, run: _Run, left: Sequence[
     code = ExitCode.FAILED if bad else run.result.exit_code
     if request.as_json:
         about = {"environment": deployment.environment.name, "plan": run.plan.data(), **run.result.data()}
-        write({**about, "left": [one.data() for one in left], "exit_code": int(code)})
+        write(request, {**about, "left": [one.data() for one in left], "exit_code": int(code)})
     elif left:
-        typer.echo("\nWhat is left:")
+        request.say("\nWhat is left:")
         for one in left:
-            typer.echo(f"  {one.message}", err=one in bad)
+            request.say(f"  {one.message}", err=one in bad)
     return int(code)
 
 
-def _run(request: Request, deployment: Deployment, verb: str, make: Callable[[], Plan]) -> _Run:
+def _run(request: Request, deployment: Deployment, words: Sequence[str], make: Callable[[], Plan]) -> _Run:
     """Plan, decide, confirm and execute while holding the lock."""
     store = deployment.target.store
-    with locked(store, Holder.this_process(request.command(verb)), time.time):
-        return _done(request, deployment, verb, make, Journal(store, time.time))
+    with locked(store, Holder.this_process(request.command(*words)), time.time):
+        return _done(request, deployment, words, make, Journal(store, time.time))
 
 
-def _done(request: Request, deployment: Deployment, verb: str, make: Callable[[], Plan], journal: Journal) -> _Run:
+def _done(
+    request: Request, deployment: Deployment, words: Sequence[str], make: Callable[[], Plan], journal: Journal
+) -> _Run:
     """Plan, decide, confirm and execute."""
     terminal = not request.as_json and sys.stdin.isatty() and sys.stdout.isatty()
     mode = mode_from(os.environ, terminal=terminal, confirmed=request.confirmed)
-    asker = Terminal()
-    command = request.command(verb)
+    asker = Terminal(request)
+    command = request.command(*words)
     if journal.stopped_at is not None and not request.as_json:
-        typer.echo(f"The last run stopped at {journal.stopped_at}; this one goes on from what is there.\n")
+        request.say(f"The last run stopped at {journal.stopped_at}; this one goes on from what is there.\n")
     made = make()
     if not request.as_json:
-        show_steps(made)
-        typer.echo()
+        show_steps(request, made)
+        request.say()
     made = decide(made, mode, asker)
     confirm_all(made.confirmations(), mode, asker)
     if mode.interactive and made.works and not asker.agrees("Do this?"):
         raise ConfirmationNeededError("Nothing was changed.")
-    with follow(made, f"{verb} {deployment.environment.name}", quiet=request.as_json, live=terminal) as listen:
+    with follow(request, made, f"{words[0]} {deployment.environment.name}", live=terminal) as listen:
         result = execute(made, journal, command, listen, time.time)
     if not request.as_json:
-        show_run(result, command)
+        show_run(request, made, result, command)
     return _Run(made, result)
 
 
@@ -195,16 +198,17 @@ def show_status(request: Request) -> int:
             for step in made.steps
         ]
         held = None if lock is None else lock.data(now)
-        write({"components": states, "lock": held, "last_run": last or None, "exit_code": int(code)})
+        write(request, {"components": states, "lock": held, "last_run": last or None, "exit_code": int(code)})
         return code
     width = max(len(step.name) for step in made.steps)
     for step in made.steps:
-        typer.echo(f"{step.name:<{width}}  {step.state.health.value:<9}  {step.state.reason}")
+        reason = step.state.reason.replace("\n", f"\n{'':{width + 13}}")
+        request.say(f"{step.name:<{width}}  {step.state.health.value:<9}  {reason}")
     if last:
         started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(last["started"]))
-        typer.echo(f"\nLast run: {last['command']}, {started}")
+        request.say(f"\nLast run: {last['command']}, {started}")
     if lock is not None:
-        typer.echo(f"Locked by {lock.describe(now)}")
+        request.say(f"Locked by {lock.describe(now)}")
     return code
 
 
@@ -213,10 +217,10 @@ def render_to(request: Request, directory: Path) -> int:
     """Write the artefacts to a directory; return the exit code."""
     written = list(opened(request).target.render(directory))
     if request.as_json:
-        write({"directory": str(directory), "files": written})
+        write(request, {"directory": str(directory), "files": written})
     else:
         for name in written:
-            typer.echo(directory / name)
+            request.say(str(directory / name))
     return ExitCode.DONE
 
 
@@ -228,13 +232,13 @@ def show_components(request: Request) -> int:
         components = [
             {"component": one.name, "requires": list(one.requires), "trait": one.trait.value} for one in graph
         ]
-        write({"components": components})
+        write(request, {"components": components})
         return ExitCode.DONE
     width = max(len(component.name) for component in graph)
     for component in graph:
         requires = f"requires {', '.join(component.requires)}" if component.requires else "requires nothing"
-        typer.echo(f"{component.name:<{width}}  {component.trait.value:<10}  {requires}")
-    typer.echo(
+        request.say(f"{component.name:<{width}}  {component.trait.value:<10}  {requires}")
+    request.say(
         "\n`headgate deploy up` brings all of them up, `headgate deploy up NAME...` some;"
         " `headgate deploy status` and `headgate deploy verify` look at what is there."
     )
@@ -253,7 +257,7 @@ def unlock_environment(request: Request) -> int:
     rule = safety_of(Risk("lock", Operation.UNLOCK))
     needed = Confirmation("lock", rule.safety, f"held by {lock.describe(now)}; {rule.reason}")
     terminal = not request.as_json and sys.stdin.isatty() and sys.stdout.isatty()
-    confirm_all([needed], mode_from(os.environ, terminal=terminal, confirmed=request.confirmed), Terminal())
+    confirm_all([needed], mode_from(os.environ, terminal=terminal, confirmed=request.confirmed), Terminal(request))
     break_lock(store)
     tell(request, f"Unlocked. It was held by {lock.describe(now)}", {"unlocked": lock.data(now)})
     return ExitCode.DONE
@@ -264,12 +268,12 @@ def show_outputs(request: Request) -> int:
     """Show where things are; return the exit code."""
     found = opened(request).target.outputs()
     if request.as_json:
-        write(found)
+        write(request, found)
         return ExitCode.DONE
     for name, facts in found.items():
-        typer.echo(name)
+        request.say(name)
         for fact, value in facts.items():
-            typer.echo(f"  {fact.replace('_', ' '):<14}{value}")
+            request.say(f"  {fact.replace('_', ' '):<14}{value}")
     return ExitCode.DONE
 
 
@@ -278,7 +282,7 @@ def show_logs(request: Request, component: str, lines: int) -> int:
     """Show what a component wrote last; return the exit code."""
     text = opened(request).target.logs(component, lines)
     if request.as_json:
-        write({"component": component, "lines": text.splitlines()})
+        write(request, {"component": component, "lines": text.splitlines()})
     else:
         typer.echo(text, nl=False)
     return ExitCode.DONE

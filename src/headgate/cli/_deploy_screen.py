@@ -10,11 +10,13 @@ import typer
 if TYPE_CHECKING:
     from rich.tree import Tree as RichTree
 
+from headgate.cli._deploy_request import Request
 from headgate.deploy.engine import (
     Action,
     Choice,
     Event,
     EventKind,
+    ExitCode,
     Outcome,
     Plan,
     RunResult,
@@ -34,41 +36,50 @@ _MARKS = {Outcome.DONE: "+", Outcome.SKIPPED: "=", Outcome.BLOCKED: "!", Outcome
 _CHOICES = {choice.name.lower(): choice for choice in Choice} | {choice.value: choice for choice in Choice}
 
 
-def show_steps(plan: Plan) -> None:
+_TO_BE_CONTINUED = frozenset({ExitCode.FAILED, ExitCode.BLOCKED, ExitCode.INTERRUPTED})
+
+
+def show_steps(request: Request, plan: Plan) -> None:
     """Show a plan: what is done with each component, its state, why, and what needs a yes."""
     width = max(len(step.name) for step in plan.steps)
     for step in plan.steps:
         action = typer.style(f"{step.change.action.value:<7}", fg=_COLORS[step.change.action])
-        typer.echo(f"{action}  {step.name:<{width}}  {step.state.health.value:<9}  {'; '.join(step.change.reasons)}")
-        for note in step.change.security:
-            typer.echo(f"{'':{width + 11}}security: {note}")
+        reason, *others = step.change.reasons or ("",)
+        request.say(f"{action}  {step.name:<{width}}  {step.state.health.value:<9}  {reason}")
+        for note in (*others, *(f"security: {note}" for note in step.change.security)):
+            request.say(f"{'':{width + 11}}{note}")
     counts = ", ".join(f"{count} {action}" for action, count in plan.counts().items() if count)
-    typer.echo(f"\nPlan: {counts}")
+    request.say(f"\nPlan: {counts}")
     unknown = next((step.state.reason for step in plan.steps if step.state.health.value == "unknown"), None)
     if unknown is not None:
-        typer.echo(f"Unknown: {unknown}")
+        request.say(f"Unknown: {unknown}")
     for needed in plan.confirmations():
-        typer.echo(f"Needs {' '.join(needed.options)}: {needed.reason}")
+        request.say(f"Needs {' '.join(needed.options)}: {needed.reason}")
 
 
-def show_run(result: RunResult, command: str) -> None:
-    """Show how a run ended and, when it did not end well, how to go on."""
+def show_run(request: Request, plan: Plan, result: RunResult, command: str) -> None:
+    """Show how a run ended and, when it did not end well, what was in its way and how to go on."""
     counts = {outcome: sum(step.outcome is outcome for step in result.steps) for outcome in Outcome}
-    typer.echo("\n" + ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items() if count))
+    request.say("\n" + ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items() if count))
+    blocked = {step.name for step in plan.blocked}
+    first = {step.name for step in plan.blocked if blocked.isdisjoint(step.component.requires)}
     for step in result.steps:
-        if step.outcome in (Outcome.FAILED, Outcome.BLOCKED):
-            typer.echo(f"\n{step.component} {step.outcome.value}: {step.message}", err=True)
-    if result.exit_code in (1, 130):
-        typer.echo(f"\nTo continue: {command}", err=True)
+        if step.outcome is Outcome.FAILED or step.component in first:
+            request.say(f"\n{step.component} {step.outcome.value}: {step.message}", err=True)
+    if result.exit_code in _TO_BE_CONTINUED:
+        request.say(f"\nTo continue: {command}", err=True)
 
 
 class Terminal:
     """A user at this terminal."""
 
+    def __init__(self, request: Request) -> None:
+        self._say = request.say
+
     def choose(self, step: Step, verdict: Skip, reason: str) -> Choice:
         """Ask what to do with a step on something that exists."""
-        typer.echo(f"\n{step.name} exists: {step.change.action.value}, {'; '.join(step.change.reasons)}")
-        typer.echo(f"  {verdict.value}: {reason}")
+        self._say(f"\n{step.name} exists: {step.change.action.value}, {'; '.join(step.change.reasons)}")
+        self._say(f"  {verdict.value}: {reason}")
         while True:
             answer = typer.prompt("  [s]kip, [p]roceed, [v]iew, [a]uto-skip all healthy, [q]uit", default="p")
             if (choice := _CHOICES.get(str(answer).strip().lower())) is not None:
@@ -76,14 +87,14 @@ class Terminal:
 
     def show(self, step: Step) -> None:
         """Show everything about a step."""
-        typer.echo(f"  state     {step.state.health.value}: {step.state.reason}")
-        typer.echo(f"  requires  {', '.join(step.component.requires) or 'nothing'}")
+        self._say(f"  state     {step.state.health.value}: {step.state.reason}")
+        self._say(f"  requires  {', '.join(step.component.requires) or 'nothing'}")
         for reason in (*step.change.reasons, *step.change.security):
-            typer.echo(f"  because   {reason}")
+            self._say(f"  because   {reason}")
 
     def warn(self, message: str) -> None:
         """Tell something that matters."""
-        typer.echo(f"warning: {message}", err=True)
+        self._say(f"warning: {message}", err=True)
 
     def agrees(self, question: str) -> bool:
         """Ask; only a yes is one."""
@@ -96,12 +107,12 @@ class Terminal:
 
 
 @contextmanager
-def follow(plan: Plan, title: str, *, quiet: bool, live: bool) -> Iterator["Follower"]:
+def follow(request: Request, plan: Plan, title: str, *, live: bool) -> Iterator["Follower"]:
     """Show a run while it goes on: a tree that lives at a terminal, a line for each event elsewhere, or nothing."""
-    if quiet:
+    if request.as_json:
         yield Follower()
     elif not live:
-        yield Lines()
+        yield Lines(request)
     else:
         tree = Tree(plan, title)
         with tree.shown():
@@ -118,11 +129,14 @@ class Follower:
 class Lines(Follower):
     """A line for each event."""
 
+    def __init__(self, request: Request) -> None:
+        self._say = request.say
+
     def __call__(self, event: Event) -> None:
         """Write a line."""
         first = event.message.partition("\n")[0]
         word = event.kind.value if event.outcome is None else event.outcome.value
-        typer.echo(f"{event.component}: {word}{f': {first}' if first else ''} ({event.seconds:.1f} s)")
+        self._say(f"{event.component}: {word}{f': {first}' if first else ''} ({event.seconds:.1f} s)")
 
 
 class Tree(Follower):

@@ -55,14 +55,14 @@ def show_differences(request: Request) -> int:
     found = opened(request).target.differences()
     code = ExitCode.FAILED if found else ExitCode.DONE
     if request.as_json:
-        write({"differences": [one.data() for one in found], "exit_code": int(code)})
+        write(request, {"differences": [one.data() for one in found], "exit_code": int(code)})
         return code
     for one in found:
-        typer.echo(f"{one.component}  {one.resource}: {one.message}")
+        request.say(f"{one.component}  {one.resource}: {one.message}")
     if not found:
-        typer.echo("Everything is as it was left.")
+        request.say("Everything is as it was left.")
     else:
-        typer.echo("\nHow to set it back: docs/verifying.md")
+        request.say("\nHow to set it back: docs/verifying.md")
     return code
 
 
@@ -70,7 +70,7 @@ def show_differences(request: Request) -> int:
 def scale(request: Request, tasks: int) -> int:
     """Have so many gateways run; return the exit code."""
     deployment = opened(request)
-    with _working(request, deployment, f"scale {tasks}") as progress:
+    with _working(request, deployment, "scale", str(tasks)) as progress:
         deployment.target.scale(tasks, progress)
     tell(request, f"{tasks} gateways run.", {"tasks": tasks})
     return ExitCode.DONE
@@ -81,12 +81,12 @@ def show_backups(request: Request) -> int:
     """List the backups; return the exit code."""
     found = opened(request).target.backups()
     if request.as_json:
-        write({"backups": [one.data() for one in found]})
+        write(request, {"backups": [one.data() for one in found]})
         return ExitCode.DONE
     for one in found:
-        typer.echo(f"{one.name}  {_time(one.made)}  {one.holds}{'' if one.complete else '  (not complete)'}")
+        request.say(f"{one.name}  {_time(one.made)}  {one.holds}{'' if one.complete else '  (not complete)'}")
     if not found:
-        typer.echo("There are no backups.")
+        request.say("There are no backups.")
     return ExitCode.DONE
 
 
@@ -95,7 +95,7 @@ def back_up(request: Request, name: str | None) -> int:
     """Save what a deployment holds; return the exit code."""
     deployment = opened(request)
     chosen = name or time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    with _working(request, deployment, "backup") as progress:
+    with _working(request, deployment, "backup", chosen) as progress:
         made = deployment.target.backup(chosen, progress)
     tell(request, f"{made.name} holds {made.holds}.", made.data())
     return ExitCode.DONE
@@ -107,7 +107,7 @@ def restore(request: Request, name: str) -> int:
     deployment = opened(request)
     why = f"what {deployment.environment.name} holds now is replaced by {name}"
     rule = safety_of(Risk("restore", Operation.DELETE_DATA))
-    with _working(request, deployment, f"restore {name}") as progress:
+    with _working(request, deployment, "restore", name) as progress:
         _confirm(request, Confirmation("restore", rule.safety, why))
         deployment.target.restore(name, progress)
     tell(request, f"{name} is back and serves.", {"restored": name})
@@ -118,28 +118,28 @@ def _report(request: Request, checks: Sequence[Check]) -> int:
     bad = [one for one in checks if one.verdict in (Verdict.FAILED, Verdict.UNKNOWN)]
     code = ExitCode.FAILED if bad else ExitCode.DONE
     if request.as_json:
-        write({"checks": [one.data() for one in checks], "exit_code": int(code)})
+        write(request, {"checks": [one.data() for one in checks], "exit_code": int(code)})
         return code
     width = max((len(one.name) for one in checks), default=0)
     for one in checks:
-        typer.echo(
+        request.say(
             f"{typer.style(f'{one.verdict.value:<7}', fg=_COLORS[one.verdict])}  {one.name:<{width}}  {one.message}"
         )
     counts = {verdict: sum(one.verdict is verdict for one in checks) for verdict in Verdict}
-    typer.echo("\n" + ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count))
+    request.say("\n" + ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count))
     return code
 
 
 @contextmanager
-def _working(request: Request, deployment: Deployment, verb: str) -> Iterator[Progress]:
+def _working(request: Request, deployment: Deployment, *words: str) -> Iterator[Progress]:
     """Hold the lock, and tell what goes on."""
-    with locked(deployment.target.store, Holder.this_process(request.command(verb)), time.time):
+    with locked(deployment.target.store, Holder.this_process(request.command(*words)), time.time):
         yield progress_of(request)
 
 
 def _confirm(request: Request, needed: Confirmation) -> None:
     terminal = not request.as_json and sys.stdin.isatty() and sys.stdout.isatty()
-    confirm_all([needed], mode_from(os.environ, terminal=terminal, confirmed=request.confirmed), Terminal())
+    confirm_all([needed], mode_from(os.environ, terminal=terminal, confirmed=request.confirmed), Terminal(request))
 
 
 def _time(moment: float) -> str:

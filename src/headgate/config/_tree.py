@@ -151,7 +151,7 @@ class _Builder:
         finally:
             self._loader.dispose()
         if self._root is None or self._root.value is None:
-            raise DocumentError("Empty; expected settings such as model_list.")
+            raise DocumentError("Empty; expected `key: value` lines.")
         return self._root
 
     def _take(self, event: yaml.Event) -> None:

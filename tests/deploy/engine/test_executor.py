@@ -1,5 +1,5 @@
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -88,6 +88,26 @@ def test_a_failure_ends_the_run_and_the_next_one_continues(tmp_path: Path) -> No
     assert outcomes(bench.run()) == {"network": "skipped", "redis": "done", "gateway": "done"}
     assert bench.parts["network"].changes == ["apply"]
     assert bench.journal().stopped_at is None
+
+
+@pytest.mark.parametrize("happens", [fail, interrupt])
+def test_what_ended_a_run_is_told_though_the_journal_can_not_be_written(
+    happens: Callable[[str], None], tmp_path: Path
+) -> None:
+    def cut_off(change: str) -> None:
+        bench.store.write = refuse  # type: ignore[method-assign]
+        happens(change)
+
+    def refuse(key: str, data: bytes, replaces: str | None) -> str:
+        raise DeployError("The token has expired.")
+
+    bench = Bench(
+        tmp_path, [Part("network"), Part("redis", ("network",), happens=cut_off), Part("gateway", ("redis",))]
+    )
+    result = bench.run()
+    assert outcomes(result)["network"] == "done"
+    assert outcomes(result)["gateway"] == "not reached"
+    assert bench.journal().stopped_at == "redis"
 
 
 def test_ctrl_c_is_noted_and_the_next_run_continues(tmp_path: Path) -> None:

@@ -2,7 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from headgate.deploy.engine import ExitCode, Holder, LocalStore, LockedError, break_lock, held_lock, locked
+from headgate.deploy.engine import (
+    DeployError,
+    ExitCode,
+    Holder,
+    LocalStore,
+    LockedError,
+    MemoryStore,
+    break_lock,
+    held_lock,
+    locked,
+)
 
 ANN = Holder("ann", "laptop", 7, "headgate deploy up")
 BOB = Holder("bob", "runner", 8, "headgate deploy down")
@@ -36,6 +46,41 @@ def test_a_run_that_fails_gives_the_lock_back(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), locked(store, ANN, lambda: 0.0):
         raise KeyboardInterrupt
     assert held_lock(store) is None
+
+
+def happen(what: BaseException | None) -> None:
+    if what is not None:
+        raise what
+
+
+class Unreachable(MemoryStore):
+    """A store that loses its connection before the lock is given back."""
+
+    def delete(self, key: str, replaces: str) -> None:
+        raise DeployError("The token has expired.")
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        (None, "The token has expired. The lock stays: `headgate deploy unlock` takes it away."),
+        (KeyboardInterrupt(), "The token has expired. The lock stays: `headgate deploy unlock` takes it away."),
+        (
+            DeployError("The token has expired."),
+            "The token has expired. The lock stays: `headgate deploy unlock` takes it away.",
+        ),
+        (
+            DeployError("The disk is full."),
+            "The disk is full. The token has expired. The lock stays: `headgate deploy unlock` takes it away.",
+        ),
+    ],
+)
+def test_a_lock_that_can_not_be_given_back_says_how_to_go_on(what: BaseException | None, said: str) -> None:
+    store = Unreachable()
+    with pytest.raises(DeployError) as caught, locked(store, ANN, lambda: 0.0):
+        happen(what)
+    assert str(caught.value) == said
+    assert held_lock(store) is not None
 
 
 def test_a_lock_can_be_broken_and_its_old_holder_does_not_release_the_next(tmp_path: Path) -> None:

@@ -98,7 +98,14 @@ def test_what_requires_something_blocked_is_blocked_and_the_rest_is_not() -> Non
         "to regenerate the salt-key (its file is gone) is never allowed: everything that is encrypted with it would be "
         "lost",
     )
+    assert plan.steps[1].change.reasons == ("it requires secrets, which is blocked",)
     assert [step.name for step in plan.blocked] == ["secrets", "gateway"]
+
+
+def test_all_that_is_missing_is_told_in_one_sentence() -> None:
+    graph = Graph([Part("redis"), Part("files"), Part("postgres"), Part("gateway", ("redis", "files", "postgres"))])
+    [step] = plan_up(graph, ["gateway"]).steps
+    assert step.change.reasons == ("it requires redis, files and postgres, which are absent and not part of this run",)
 
 
 def test_what_is_opened_is_called_out_and_needs_its_own_yes() -> None:

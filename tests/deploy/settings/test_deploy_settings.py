@@ -275,7 +275,9 @@ def test_an_environment_that_is_not_listed_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_an_error_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"headgate\.deploy\.yaml: Cannot be read: No such file or directory"):
+    with pytest.raises(
+        ConfigurationError, match=r"Cannot be read: No such file or directory\. `headgate deploy init` writes one\."
+    ):
         load_settings(tmp_path / "headgate.deploy.yaml")
 
 

@@ -1,5 +1,6 @@
 """The one place that changes anything."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -20,6 +21,9 @@ class Outcome(Enum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     NOT_REACHED = "not reached"
+
+
+_ENDS = frozenset({Outcome.FAILED, Outcome.INTERRUPTED})
 
 
 class EventKind(Enum):
@@ -94,15 +98,19 @@ def execute(plan: Plan, journal: Journal, command: str, listen: Listener, clock:
     """
     journal.begin(command)
     results: list[StepResult] = []
+    stopped = False
     for step in plan.steps:
-        stopped = any(result.outcome in (Outcome.FAILED, Outcome.INTERRUPTED) for result in results)
         if stopped:
             result = StepResult(step.name, step.change.action, Outcome.NOT_REACHED)
         else:
             result = _Run(step, plan, journal, listen, clock).result()
         results.append(result)
-        journal.note(step.name, result.outcome.value, result.message)
-    journal.end()
+        stopped = stopped or result.outcome in _ENDS
+        with contextlib.suppress(*([DeployError] if stopped else [])):
+            # What ended the run, such as credentials that expired, may be in the journal's way too.
+            journal.note(step.name, result.outcome.value, result.message)
+    with contextlib.suppress(*([DeployError] if stopped else [])):
+        journal.end()
     return RunResult(tuple(results))
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headgate.deploy.engine._component import Clock
-from headgate.deploy.engine._errors import LockedError, StoreConflictError
+from headgate.deploy.engine._errors import DeployError, LockedError, StoreConflictError
 from headgate.deploy.engine._store import StateStore
 
 KEY = "lock"
@@ -59,7 +59,10 @@ class LockInfo:
 
 @contextmanager
 def locked(store: StateStore, holder: Holder, clock: Clock) -> Iterator[None]:
-    """Hold the lock of a deployment. Raises `LockedError`, naming the owner, while somebody else does."""
+    """Hold the lock of a deployment. Raises `LockedError`, naming the owner, while somebody else does.
+
+    Raises `DeployError`, after what went wrong before, where the lock can not be given back.
+    """
     lock = LockInfo(**asdict(holder), since=clock(), token=secrets.token_hex(8))
     try:
         version = store.write(KEY, json.dumps(asdict(lock)).encode(), None)
@@ -70,7 +73,13 @@ def locked(store: StateStore, holder: Holder, clock: Clock) -> Iterator[None]:
         raise LockedError(message) from None
     try:
         yield
-    finally:
+    except DeployError as error:
+        _release(store, version, str(error))
+        raise
+    except BaseException:
+        _release(store, version)
+        raise
+    else:
         _release(store, version)
 
 
@@ -97,12 +106,15 @@ def _read(data: bytes) -> LockInfo:
         return LockInfo("unknown", "unknown", 0, "unknown", 0.0, "")
 
 
-def _release(store: StateStore, version: str) -> None:
+def _release(store: StateStore, version: str, before: str = "") -> None:
     try:
         store.delete(KEY, version)
     except StoreConflictError:
         # It was broken by `unlock`; what is there now is somebody else's.
         return
+    except DeployError as error:
+        told = dict.fromkeys([before, str(error), "The lock stays: `headgate deploy unlock` takes it away."])
+        raise DeployError(" ".join(filter(None, told))) from error
 
 
 def _age(seconds: float) -> str:

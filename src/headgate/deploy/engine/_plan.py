@@ -171,13 +171,22 @@ def _obstacles(
     component: Component, chosen: frozenset[str], states: dict[str, State], steps: dict[str, Step]
 ) -> list[str]:
     """Say what is missing below a component."""
-    obstacles = []
-    for name in component.requires:
-        if name in steps and steps[name].change.action is Action.BLOCKED:
-            obstacles.append(f"it requires {name}, which is blocked")
-        elif name not in chosen and states[name].health in (Health.ABSENT, Health.UNHEALTHY):
-            obstacles.append(f"it requires {name}, which is {states[name].health.value} and not part of this run")
-    return obstacles
+    blocked = [name for name in component.requires if name in steps and steps[name].change.action is Action.BLOCKED]
+    missing = {
+        health: [name for name in component.requires if name not in chosen and states[name].health is health]
+        for health in (Health.ABSENT, Health.UNHEALTHY)
+    }
+    found = {"blocked": blocked} | {
+        f"{health.value} and not part of this run": names for health, names in missing.items()
+    }
+    return [f"it requires {_listed(names)} {how}" for how, names in found.items() if names]
+
+
+def _listed(names: list[str]) -> str:
+    """Return names as words of a sentence, up to its verb."""
+    if len(names) == 1:
+        return f"{names[0]}, which is"
+    return f"{', '.join(names[:-1])} and {names[-1]}, which are"
 
 
 def _judged(change: Change, obstacles: list[str]) -> Change:

@@ -65,7 +65,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Deplo
     try:
         root = read(path)
     except DocumentError as error:
-        raise ConfigurationError([_located(path, error)]) from None
+        hint = "" if path.exists() else " `headgate deploy init` writes one."
+        raise ConfigurationError([_located(path, error) + hint]) from None
     if not isinstance(root.value, dict):
         raise ConfigurationError([f"{path}:{root.line}: Expected `key: value` lines, such as platform: compose."])
     settings = _Reader(root, environ or {}, findings).settings(path)
