@@ -50,6 +50,8 @@ def test_what_is_not_asked_for_any_more_stays_until_it_is_taken_away(account: Ac
     assert step.change.action is Action.DELETE
     step.component.destroy(lambda sentence: None)
     assert "redis" not in [component.name for component in target.graph()]
+    [step] = plan_down(target.teardown(), ["redis"]).steps
+    assert step.change.action is Action.SKIP
 
 
 @pytest.fixture(autouse=True)

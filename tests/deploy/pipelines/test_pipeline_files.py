@@ -76,7 +76,7 @@ def test_every_command_names_its_environment(provider: Provider, platform: str) 
         ("litellm-config", "headgate deploy up gateway "),
         ("litellm-update", "forceNewDeployment=True"),
         ("teardown", "headgate deploy down --env"),
-        ("teardown-litellm", "headgate deploy down monitoring gateway "),
+        ("teardown-litellm", "headgate deploy down monitoring webui mock gateway "),
         ("teardown-database", "headgate deploy down database "),
         ("teardown-alb", "headgate deploy down alb "),
         ("teardown-network", "headgate deploy down network "),

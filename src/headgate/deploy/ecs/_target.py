@@ -43,6 +43,7 @@ from headgate.deploy.settings import Environment, configuration_checks
 from headgate.deploy.verification import Internet, Web
 
 FOUNDATION = "bootstrap"
+_BESIDE_GATEWAY = frozenset({"webui", "mock"})
 _CRITICAL = frozenset({"security", "network", "database", "redis", "gateway"})
 _KEEPS = {
     "security": "the key, and secrets of a protected environment, stay",
@@ -99,7 +100,9 @@ class EcsTarget:
         """Return the components to take down; with `delete_data` what they hold goes along. Raises `DeployError`."""
         data = [Data(self._world)] if delete_data else []
         also = tuple(one.name for one in data)
-        return Graph([self.foundation, self._image, *data, *self._stacks(also, keep_data=not delete_data)])
+        return Graph(
+            [self.foundation, self._image, *data, *self._stacks(also, taking_down=True, keep_data=not delete_data)]
+        )
 
     def leftovers(self) -> Sequence[Check]:
         """Return what is left after a teardown. Raises `DeployError`."""
@@ -161,7 +164,9 @@ class EcsTarget:
         """Bring a backup back in place of what the database holds, and wait until it serves. Raises `DeployError`."""
         restore(self._account, self._environment, name, progress)
 
-    def _stacks(self, also: tuple[str, ...] = (), *, keep_data: bool = True) -> list[Component]:
+    def _stacks(
+        self, also: tuple[str, ...] = (), *, taking_down: bool = False, keep_data: bool = True
+    ) -> list[Component]:
         """Return the stacks, each requiring those whose exports it imports, and `also` others."""
         wanted = self._world.specs()
         specs = [spec for template, spec in wanted.items() if template != FOUNDATION]
@@ -178,8 +183,9 @@ class EcsTarget:
             )
             for spec in specs
         ]
-        left = (template for template in TEMPLATES if template not in wanted and self._is_there(template))
-        return [*made, *(Superfluous(self._world, template, requires=("network",)) for template in left)]
+        # Taking down knows every name, so that what is written for one environment holds for all.
+        left = (name for name in TEMPLATES if name not in wanted and (taking_down or self._is_there(name)))
+        return [*made, *(Superfluous(self._world, name, requires=(*also, *_stood_on(name))) for name in left)]
 
     def _outputs(self) -> Mapping[str, Mapping[str, str]]:
         """Return the stacks' outputs; none where nobody can tell, so that what needs none can still be told."""
@@ -206,6 +212,11 @@ def _absent(component: Component) -> str | None:
         return component.name if component.describe().health is Health.ABSENT else None
     except DeployError:
         return None
+
+
+def _stood_on(template: str) -> tuple[str, ...]:
+    """Return what has to outlive a stack that nobody asks for any more."""
+    return ("network", "gateway") if template in _BESIDE_GATEWAY else ("network",)
 
 
 def _required(spec: StackSpec, producers: Mapping[str, str]) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ ECS: tuple[Pipeline, ...] = (
     Pipeline("litellm-config", "update-config", "Update gateway configuration", ("gateway",), verify=True),
     Pipeline("litellm-update", "update-gateway", "Start gateway tasks anew", redeploy=True, verify=True),
     Pipeline("teardown", "teardown", "Tear down everything", teardown=True),
-    _teardown("litellm", "gateway and its monitoring", "monitoring", "gateway"),
+    _teardown("litellm", "gateway and what stands on it", "monitoring", "webui", "mock", "gateway"),
     _teardown("database", "database", "database"),
     _teardown("alb", "load balancer", "alb"),
     _teardown("network", "network", "network"),
