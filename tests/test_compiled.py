@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PARTS = (
-    *("core", "governance", "routing", "dialects", "providers", "transport"),
+    *("core", "governance", "routing", "dialects", "providers", "telemetry", "transport"),
     *("gateway", "integration", "fault", "contract"),
 )
 WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
