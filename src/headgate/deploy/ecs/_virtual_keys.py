@@ -3,8 +3,7 @@
 import json
 
 from headgate.deploy.engine import DeployError, Progress
-from headgate.deploy.rotation import MasterKey
-from headgate.deploy.secrets import Entry, Vault, explained, find
+from headgate.deploy.secrets import Entry, Vault, master_key
 from headgate.deploy.verification import Web
 
 MEMBER = "OPENAI_API_KEY"
@@ -25,12 +24,12 @@ def give_key(vault: Vault, entry: Entry, url: str, alias: str, web: Web, progres
         return
     progress(f"making the virtual key {alias}")
     held = dict(vault.value(entry) or {})
-    vault.put(entry, {**held, MEMBER: _made(url, _master_key(vault), alias, web)})
+    vault.put(entry, {**held, MEMBER: _made(url, master_key(vault), alias, web)})
 
 
-def _made(url: str, master_key: str, alias: str, web: Web) -> str:
+def _made(url: str, opener: str, alias: str, web: Web) -> str:
     wanted = {"key_alias": alias, "key_type": "llm_api"}
-    headers = {"authorization": f"Bearer {master_key}", "content-type": "application/json"}
+    headers = {"authorization": f"Bearer {opener}", "content-type": "application/json"}
     answer = web.ask("POST", f"{url}/key/generate", headers, json.dumps(wanted).encode())
     if answer.status == 404:
         raise DeployError(
@@ -48,10 +47,3 @@ def _made(url: str, master_key: str, alias: str, web: Web) -> str:
         raise DeployError(f"The gateway at {url} did not make the virtual key {alias} ({answer.status}): {advice}.")
     return key
 
-
-def _master_key(vault: Vault) -> str:
-    held = vault.value(find("master-key"))
-    if held is None:
-        raise DeployError(f"{vault.prefix}/master-key holds nothing: deploy the security stack first.")
-    with explained(vault.name(find("master-key"))):
-        return MasterKey.from_value(held).current

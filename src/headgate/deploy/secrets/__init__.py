@@ -7,6 +7,7 @@ from headgate.deploy.secrets._operations import (
     Pending,
     create_missing,
     make,
+    master_key,
     prepare_revoke,
     prepare_set,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "explained",
     "find",
     "make",
+    "master_key",
     "prepare_revoke",
     "prepare_rotation",
     "prepare_set",

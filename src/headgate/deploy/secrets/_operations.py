@@ -7,7 +7,7 @@ from enum import Enum
 
 from headgate.deploy.engine import Confirmation, Operation, Risk, Safety, safety_of
 from headgate.deploy.rotation import MasterKey
-from headgate.deploy.secrets._catalogue import CATALOGUE, Entry
+from headgate.deploy.secrets._catalogue import CATALOGUE, Entry, find
 from headgate.deploy.secrets._errors import SecretsError, explained
 from headgate.deploy.secrets._values import changed, completed, initial, replaces
 from headgate.deploy.secrets._vault import Description, Vault
@@ -122,3 +122,13 @@ def check_idle(vault: Vault, entry: Entry, found: Description) -> None:
             f"A rotation of {vault.name(entry)} has not ended: wait, or see why with `headgate secrets status`."
             " `headgate secrets rotate --abandon` gives it up and begins another."
         )
+
+
+def master_key(vault: Vault) -> str:
+    """Return the master key that gateways are started with. Raises `SecretsError` when there is none."""
+    entry = find("master-key")
+    value = vault.value(entry)
+    if value is None:
+        raise SecretsError(f"{vault.name(entry)} holds nothing: deploy the security stack first.")
+    with explained(vault.name(entry)):
+        return MasterKey.from_value(value).current
