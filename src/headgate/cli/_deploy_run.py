@@ -42,6 +42,9 @@ from headgate.deploy.engine import (
 )
 from headgate.deploy.settings import connection_budget, default_file, forget, remember
 
+_LABEL = 13
+"""How wide the names of outputs are at least, in characters."""
+
 
 @answered
 def write_default_file(request: Request, platform: str) -> int:
@@ -177,7 +180,8 @@ def _done(
 
 def _remember(deployment: Deployment) -> None:
     """Keep what a whole environment was brought up with."""
-    states = [component.describe().health for component in deployment.target.teardown()]
+    wanted = {component.name for component in deployment.target.graph()}
+    states = [one.describe().health for one in deployment.target.teardown() if one.name in wanted]
     if Health.ABSENT not in states:
         remember(deployment.target.store, deployment.environment)
 
@@ -272,8 +276,9 @@ def show_outputs(request: Request) -> int:
         return ExitCode.DONE
     for name, facts in found.items():
         request.say(name)
+        width = max(_LABEL, *(len(fact) for fact in facts))
         for fact, value in facts.items():
-            request.say(f"  {fact.replace('_', ' '):<14}{value}")
+            request.say(f"  {fact.replace('_', ' '):<{width}} {value}")
     return ExitCode.DONE
 
 

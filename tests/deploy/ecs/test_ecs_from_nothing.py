@@ -138,6 +138,7 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     assert task.process.poll() == 0
 
     said += [_run("deploy", verb) for verb in ("plan", "status", "list", "verify", "outputs")]
+    assert "  database administrator arn:aws:" in said[-1]
     said.append(_run("deploy", "logs", "gateway"))
     assert "--confirm=everything" in _data("deploy", "down", code=3)["options"]
     gone = _data("deploy", "down", *_ALL)

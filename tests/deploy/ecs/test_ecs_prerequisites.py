@@ -26,9 +26,10 @@ def test_warnings_and_what_nobody_can_tell_are_told() -> None:
     assert step.state.health is Health.HEALTHY
     assert step.change.action is Action.SKIP
     assert step.state.reason == (
-        "1 checks passed; warning: alarms: nobody gets them;"
-        " unknown: permissions: iam:SimulatePrincipalPolicy is missing"
+        "1 checks passed\nwarning: alarms: nobody gets them\n"
+        "unknown: permissions: iam:SimulatePrincipalPolicy is missing"
     )
+    assert step.change.reasons == tuple(step.state.reason.splitlines())
 
 
 def test_without_credentials_nothing_is_known_and_nothing_is_blocked() -> None:

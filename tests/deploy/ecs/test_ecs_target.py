@@ -2,7 +2,7 @@
 
 import pytest
 
-from headgate.deploy.ecs import Account, Caller, EcsTarget, StackRunner, stack_specs
+from headgate.deploy.ecs import Account, Caller, CredentialsError, EcsTarget, StackRunner, stack_specs
 from headgate.deploy.engine import Action, Health, Trait, plan_down, plan_up
 from headgate.deploy.settings import Environment
 from tests.deploy.ecs.environments import INPUTS, environment
@@ -32,6 +32,11 @@ def test_without_credentials_everything_is_unknown_and_would_be_created() -> Non
     assert (first.name, first.change.action) == ("prerequisites", Action.SKIP)
     assert {step.change.action for step in others} == {Action.CREATE}
     assert "There are no AWS credentials" in first.state.reason
+
+
+def test_without_credentials_nothing_is_said_to_be_missing() -> None:
+    with pytest.raises(CredentialsError, match="There are no AWS credentials"):
+        _nobody(environment("dev")).outputs()
 
 
 def test_what_is_not_asked_for_any_more_stays_until_it_is_taken_away(account: Account) -> None:

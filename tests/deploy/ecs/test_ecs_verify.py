@@ -206,13 +206,14 @@ _BREAKAGES: list[tuple[Callable[[Account, Outputs], None], str, Verdict, str]] =
 def test_before_anything_is_deployed_every_check_says_what_makes_it(account: Account, tmp_path: Path) -> None:
     of = _environment(tmp_path).model_copy(update={"domain": None, "allow_plaintext": True})
     checks = _by_name(verify(of, account, {}, _web()))
-    assert "headgate-prod-bootstrap does not exist: `headgate deploy up bootstrap`" in checks["stacks"].message
+    assert "headgate-prod-bootstrap does not exist: `headgate deploy bootstrap`" in checks["stacks"].message
     for name, template in (
         *(("service gateway", "gateway"), ("targets", "alb"), ("database", "database"), ("redis", "redis")),
-        *(("encryption key", "security"), ("buckets", "bootstrap")),
+        ("encryption key", "security"),
     ):
         assert checks[name].verdict is Verdict.FAILED
         assert checks[name].message.endswith(f"`headgate deploy up {template}` makes it"), checks[name]
+    assert checks["buckets"].message.endswith("`headgate deploy bootstrap` makes it")
     assert "`headgate secrets create --env prod`" in checks["secret salt-key"].message
     assert checks["address"].verdict is Verdict.UNKNOWN
     assert "liveliness" not in checks
@@ -225,11 +226,14 @@ def test_without_credentials_what_users_see_is_told_all_the_same(
         monkeypatch.delenv(name)
     nobody = Account(REGION, call=Caller(sleep=lambda seconds: None))
     checks = _by_name(verify(_environment(tmp_path), nobody, {}, _web()))
-    for name in ("stacks", "database", "alarms", "secret master-key", "models"):
+    told_by_aws = ("stacks", "targets", "database", "alarms", "encryption key", "buckets")
+    for name in (*told_by_aws, "secret master-key", "models"):
         assert checks[name].verdict is Verdict.UNKNOWN
         assert "There are no AWS credentials" in checks[name].message
     for name in ("liveliness", "unknown key", "internal paths", "certificate"):
         assert checks[name].verdict is Verdict.PASSED
+    without_domain = _environment(tmp_path).model_copy(update={"domain": None, "allow_plaintext": True})
+    assert "There are no AWS credentials" in _by_name(verify(without_domain, nobody, {}, _web()))["address"].message
 
 
 @pytest.mark.parametrize(

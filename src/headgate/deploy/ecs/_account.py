@@ -66,7 +66,8 @@ class Account:
         if self.expected is not None and found.account != self.expected:
             raise WrongAccountError(
                 f"The AWS credentials are of account {found.account}, but this environment belongs to"
-                f" {self.expected}. Nothing was changed."
+                f" {self.expected}: sign in to that one, or correct `account` in the deployment file. Nothing was"
+                " changed."
             )
         return found
 

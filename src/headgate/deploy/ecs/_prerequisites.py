@@ -26,13 +26,13 @@ class Prerequisites:
         if len(told[Verdict.UNKNOWN]) == len(self._found):
             return State(Health.UNKNOWN, self._found[0].message if self._found else "")
         doubts = [*told[Verdict.WARNING], *told[Verdict.UNKNOWN]]
-        return State(Health.HEALTHY, "; ".join([f"{len(told[Verdict.PASSED])} checks passed", *map(_one, doubts)]))
+        return State(Health.HEALTHY, "\n".join([f"{len(told[Verdict.PASSED])} checks passed", *map(_one, doubts)]))
 
     def plan(self, state: State) -> Change:
         """Block everything where a check failed."""
         if state.health is Health.UNHEALTHY:
             return Change(Action.BLOCKED, tuple(_one(one) for one in self._found or () if _failed(one)))
-        return Change(Action.SKIP, (state.reason,))
+        return Change(Action.SKIP, tuple(state.reason.splitlines()))
 
     def plan_destroy(self, state: State) -> Change:
         """There is nothing to take away."""
@@ -58,4 +58,4 @@ def _one(check: Check) -> str:
 
 
 def _told(checks: list[Check]) -> str:
-    return "; ".join(_one(one) for one in checks)
+    return "\n".join(_one(one) for one in checks)

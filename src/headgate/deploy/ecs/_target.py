@@ -134,7 +134,7 @@ class EcsTarget:
 
     def outputs(self) -> Mapping[str, Any]:
         """Return where things are and how to get at them; names instead of secrets. Raises `DeployError`."""
-        return outputs(self._world.environment, self._account, self._outputs())
+        return outputs(self._world.environment, self._account, self._world.outputs())
 
     def logs(self, component: str, lines: int) -> str:
         """Return the last lines that a component wrote, secrets hidden. Raises `DeployError`."""

@@ -60,20 +60,25 @@ def verify(
     probes = [
         *resource_probes(reading),
         *secret_probes(environment, vault, now),
-        *_outside(environment, outputs.get("alb", {}).get("Url"), vault, web, now),
+        *_outside(environment, account, outputs.get("alb", {}).get("Url"), vault, web, now),
         *_open_webui(environment, outputs.get("alb", {}).get("OpenWebUiUrl"), web),
     ]
     return run_probes(probes, seconds)
 
 
 def _outside(
-    environment: Environment, url: str | None, vault: Callable[[], Vault], web: Web, now: Callable[[], datetime]
+    environment: Environment,
+    account: Account,
+    url: str | None,
+    vault: Callable[[], Vault],
+    web: Web,
+    now: Callable[[], datetime],
 ) -> Iterator[Probe]:
     """Yield what users see."""
     if url is None and environment.domain is not None:
         url = f"https://{environment.domain}"
     if url is None:
-        yield Probe("address", _no_address)
+        yield Probe("address", lambda: _no_address(account))
         return
     advice = (
         f"`headgate deploy logs gateway --env {environment.name}` shows why; where only some networks may reach it, run"
@@ -96,7 +101,8 @@ def _open_webui(environment: Environment, url: str | None, web: Web) -> Iterator
         yield page_probe("open-webui", web, url, advice)
 
 
-def _no_address() -> Result:
+def _no_address(account: Account) -> Result:
+    account.identity()
     return Verdict.UNKNOWN, "The gateway has no address yet: `headgate deploy up alb` makes the load balancer."
 
 

@@ -68,7 +68,13 @@ def _judged(problems: list[str], well: str) -> Result:
 def _missing(reading: Reading, template: str, what: str) -> Result:
     if template in reading.outputs:
         return Verdict.FAILED, f"{what} is gone, although its stack stands: somebody deleted it. {_CHANGED}"
-    return Verdict.FAILED, f"there is no {what}: `headgate deploy up {template}` makes it"
+    # Without credentials nothing is told of stacks, and nothing of what is missing.
+    reading.account.identity()
+    return Verdict.FAILED, f"there is no {what}: {_bringing_up(template)} makes it"
+
+
+def _bringing_up(template: str) -> str:
+    return f"`headgate deploy {template}`" if template == "bootstrap" else f"`headgate deploy up {template}`"
 
 
 def _stacks(reading: Reading) -> Result:
@@ -91,7 +97,7 @@ def _is_broken(state: str | None) -> bool:
 
 def _stack_problem(name: str, template: str, state: str | None) -> str:
     how = "does not exist" if state is None else f"is in {state}"
-    return f"{name} {how}: `headgate deploy up {template}` leads out of it"
+    return f"{name} {how}: {_bringing_up(template)} leads out of it"
 
 
 def _service(reading: Reading, template: str, name: str) -> Result:

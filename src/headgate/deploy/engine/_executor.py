@@ -129,9 +129,9 @@ class _Run:
     def result(self) -> StepResult:
         action = self._step.change.action
         if action is Action.BLOCKED:
-            return self._end(Outcome.BLOCKED, "; ".join(self._step.change.reasons))
+            return self._end(Outcome.BLOCKED, "\n".join(self._step.change.reasons))
         if action is Action.SKIP and not self._needed:
-            return self._end(Outcome.SKIPPED, "; ".join(self._step.change.reasons))
+            return self._end(Outcome.SKIPPED, "\n".join(self._step.change.reasons))
         self._tell(EventKind.STARTED, action.value)
         self._journal.note(self._step.name, "started")
         try:
