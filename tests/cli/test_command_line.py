@@ -100,3 +100,19 @@ def test_an_error_is_told_without_a_traceback(
     with pytest.raises(SystemExit, match="2"):
         main()
     assert capsys.readouterr().err == "x.yaml:1: first.\nx.yaml:2: second.\n"
+
+
+def test_a_bug_is_a_line_without_what_was_worked_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(words: Any) -> list[str]:
+        raise KeyError("sk-secret")
+
+    monkeypatch.setattr("headgate.cli.arguments", broken)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    said = capsys.readouterr().err
+    assert stopped.value.code == 1
+    assert said.startswith(f"This is a bug in Headgate {headgate.__version__}: KeyError in cli/__init__.py:")
+    assert "sk-secret" not in said
+    assert "Traceback" not in said

@@ -38,12 +38,28 @@ _WITHOUT_EFFECT = {
 
 
 def main() -> None:
-    """Run the command line. Exits with 2 and one line per problem when Headgate cannot do what it was asked."""
+    """Run the command line. Exits with 2 and one line per problem when Headgate cannot do what it was asked.
+
+    A bug of ours exits with 1 and says where it is, without what it was working on: that may hold a secret.
+    """
     try:
         app(arguments(sys.argv[1:]), prog_name="headgate")
     except HeadgateError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+    except Exception as error:  # noqa: BLE001 - whoever types a command has no use for a traceback
+        sys.stderr.write(_bug(error))
+        sys.exit(1)
+
+
+def _bug(error: Exception) -> str:
+    import traceback
+
+    home = Path(headgate.__file__).parent
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if Path(one.filename).is_relative_to(home)]
+    places = ", ".join(f"{Path(one.filename).relative_to(home)}:{one.lineno}" for one in reversed(frames))
+    kind = type(error).__name__
+    return f"This is a bug in Headgate {headgate.__version__}: {kind} in {places}. Please report this line.\n"
 
 
 def arguments(given: Sequence[str]) -> list[str]:

@@ -100,12 +100,22 @@ def take_down(request: Request, only: Sequence[str], *, delete_data: bool) -> in
     deployment = opened(request)
     target = deployment.target
     words = ("down", *only, *(["--delete-data"] if delete_data else []))
-    run = _run(request, deployment, words, lambda: plan_down(target.teardown(delete_data=delete_data), only))
+
+    def make() -> Plan:
+        return plan_down(target.teardown(delete_data=delete_data), only)
+
+    foundation = target.foundation
+    if foundation is not None and foundation.describe().health is Health.ABSENT and not make().works:
+        # There is no place for a lock, and nothing that needs one.
+        foundation = None
+        run = _done(request, deployment, words, make, Journal(MemoryStore(), time.time))
+    else:
+        run = _run(request, deployment, words, make)
     left: Sequence[Check] = ()
     if run.result.exit_code == ExitCode.DONE and not only:
         forget(target.store)
-        if delete_data and target.foundation is not None:
-            target.foundation.destroy(progress_of(request))
+        if delete_data and foundation is not None:
+            foundation.destroy(progress_of(request))
         left = target.leftovers()
     return _answer(request, deployment, run, left)
 

@@ -140,6 +140,8 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     said += [_run("deploy", verb) for verb in ("plan", "status", "list", "verify", "outputs")]
     assert "  database administrator arn:aws:" in said[-1]
     said.append(_run("deploy", "logs", "gateway"))
+    assert "restore" in _data("deploy", "restore", "none", code=3)["error"]
+    assert _data("deploy", "restore", "none", "--confirm", "restore", "--confirm", "restore", code=1)["error"]
     assert "--confirm=everything" in _data("deploy", "down", code=3)["options"]
     gone = _data("deploy", "down", *_ALL)
     assert set(_outcomes(gone).values()) == {"done", "skipped"}
@@ -155,6 +157,8 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     assert [one["message"] for one in nothing["left"] if one["verdict"] == "failed"] == []
     assert _stacks() == []
     assert boto3.client("s3").list_buckets()["Buckets"] == []
+    assert set(_outcomes(_data("deploy", "down", "--delete-data")).values()) == {"skipped"}
+    assert set(_outcomes(_data("deploy", "down")).values()) == {"skipped"}
     assert not [text for text in [*said, json.dumps([planned, first, second, gone])] if CANARY in text]
 
 

@@ -87,6 +87,12 @@ def test_names_of_a_stack_that_is_there_are_its_own(account: Account) -> None:
     ]
 
 
+def test_a_salt_key_that_is_left_is_not_just_deleted(account: Account) -> None:
+    account.client("secretsmanager").create_secret(Name="headgate/dev/salt-key")
+    [sentence] = taken_names(account, STACKS)
+    assert "can only be read with it. Save its value, delete it, and put the value back" in sentence
+
+
 def test_another_name_that_begins_alike_is_no_matter(account: Account) -> None:
     account.client("logs").create_log_group(logGroupName="/ecs/dev-headgate-proxy-old")
     account.client("ecs").create_cluster(clusterName="headgate-dev")

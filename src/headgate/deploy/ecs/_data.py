@@ -34,6 +34,8 @@ class Data:
 
     def plan_destroy(self, state: State) -> Change:
         """Say what is lost, which takes a yes of its own."""
+        if state.health is Health.ABSENT:
+            return Change(Action.SKIP, (state.reason,))
         why = "databases, snapshots, secrets, logs and images can not be brought back"
         return Change(Action.DELETE, (why,), (), (Risk(self.name, Operation.DELETE_DATA, why),))
 

@@ -158,7 +158,10 @@ def _tags(stack: Mapping[str, Any]) -> dict[str, str]:
 def _resource(account: Account, stack: str, logical: str) -> str:
     client = account.client("cloudformation")
     answer = account.call(client.describe_stack_resource, StackName=stack, LogicalResourceId=logical)
-    return str(answer["StackResourceDetail"]["PhysicalResourceId"])
+    found = answer["StackResourceDetail"].get("PhysicalResourceId")
+    if found is None:
+        raise DeployError(f"The stack {stack} has no {logical} yet: run `headgate deploy up database` first.")
+    return str(found)
 
 
 def _output(runner: StackRunner, stack: str, name: str) -> str:
