@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -392,6 +393,36 @@ class Saved:
     def restore(self, name: str, progress: Progress) -> None:
         self.locked.append(held_lock(self.store) is not None)
         progress(f"bringing {name} back")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_stops_the_work_and_gives_the_lock_back(
+    number: signal.Signals, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = Saved()
+    monkeypatch.setattr(saved, "backup", lambda name, progress: signal.raise_signal(number))
+    monkeypatch.setattr("headgate.deploy.compose.ComposeTarget", lambda *given: saved)
+    before = signal.getsignal(number)
+    stopped = desk.data("backup", "monday", code=130)
+    assert stopped["error"] == "Stopped."
+    assert held_lock(saved.store) is None
+    assert signal.getsignal(number) is before
+
+
+def test_a_lost_connection_is_no_matter_below_nohup(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = Saved()
+
+    def hang_up() -> list[Backup]:
+        signal.raise_signal(signal.SIGHUP)
+        return []
+
+    monkeypatch.setattr(saved, "backups", hang_up)
+    monkeypatch.setattr("headgate.deploy.compose.ComposeTarget", lambda *given: saved)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert desk.data("backup", "--list") == {"backups": []}
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_backups_are_made_listed_and_brought_back_with_two_yeses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,10 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
@@ -98,7 +101,8 @@ def answered(
 
     def answer(request: Request, /, *given: P.args, **options: P.kwargs) -> int:
         try:
-            return work(request, *given, **options)
+            with _stoppable():
+                return work(request, *given, **options)
         except HeadgateError as error:
             code = error.exit_code if isinstance(error, DeployError) else ExitCode.USAGE
             needed = list(error.options) if isinstance(error, ConfirmationNeededError) else []
@@ -112,6 +116,25 @@ def answered(
         return int(code)
 
     return answer
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Have a connection that is lost, and a pipeline that is cancelled, end the work as Ctrl-C does: lock given back.
+
+    What is ignored, as below `nohup`, stays so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    taken = [number for number in (signal.SIGHUP, signal.SIGTERM) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def progress_of(request: Request) -> Progress:

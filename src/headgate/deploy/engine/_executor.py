@@ -140,7 +140,7 @@ class _Run:
         except DeployError as error:
             return self._end(Outcome.FAILED, str(error))
         except KeyboardInterrupt:
-            return self._end(Outcome.INTERRUPTED, "stopped by Ctrl-C")
+            return self._end(Outcome.INTERRUPTED, "stopped by Ctrl-C or a signal")
         if state.health is not self._goal:
             return self._end(Outcome.FAILED, _unexpected(state, self._goal))
         return self._end(Outcome.SKIPPED if action is Action.SKIP else Outcome.DONE, state.reason)
