@@ -9,7 +9,7 @@ moto runs change sets without exports, outputs and transforms; `installed` mends
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -25,7 +25,7 @@ from moto.ec2.models.route_tables import RouteTable
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ecs.models import Cluster, ecs_backends
 from moto.efs.models import AccessPoint, FileSystem
-from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
+from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup, elbv2_backends
 from moto.iam.models import ManagedPolicy, iam_backends
 from moto.logs.models import logs_backends
 from moto.rds.models import DBInstance, DBParameterGroup, rds_backends
@@ -441,6 +441,9 @@ def installed() -> Iterator[None]:
                 backend.detach_role_policy(self.arn, role.name)
         backend.delete_policy(self.arn)
 
+    def delete_target_group(self: Any, account_id: str, region_name: str) -> None:
+        elbv2_backends[account_id][region_name].target_groups.pop(self.arn, None)
+
     def delete_cluster(self: Any, account_id: str, region_name: str) -> None:
         ecs_backends[account_id][region_name].delete_cluster(self.name)
 
@@ -451,7 +454,7 @@ def installed() -> Iterator[None]:
         # Reading its outputs would create the resources anew.
         self.output_map._output_json_map = {}
 
-    with (
+    patches = (
         patch.object(parsing, "resource_class_from_type", _class_of),
         patch.object(parsing.ResourceMap, "delete", _delete_resources),
         patch.object(parsing.OutputMap, "exports", property(_exports)),
@@ -473,6 +476,7 @@ def installed() -> Iterator[None]:
         patch.object(ManagedPolicy, "delete", delete_policy, create=True),
         patch.object(FakeLoadBalancer, "get_cfn_attribute", load_balancer_attribute),
         patch.object(FakeTargetGroup, "get_cfn_attribute", target_group_attribute, create=True),
+        patch.object(FakeTargetGroup, "delete", delete_target_group, create=True),
         patch.multiple(
             AccessPoint,
             create=True,
@@ -489,5 +493,8 @@ def installed() -> Iterator[None]:
         # It takes windows that touch for windows that overlap.
         patch("moto.rds.models.valid_preferred_maintenance_window", return_value=None),
         completed(),
-    ):
+    )
+    with ExitStack() as stack:
+        for one in patches:
+            stack.enter_context(one)
         yield

@@ -151,6 +151,13 @@ def test_from_nothing_to_a_gateway_that_answers_and_back(cloud: LivingCloud) -> 
     assert [(one["check"], one["verdict"]) for one in gone["left"]] == [("secret", "warning")]
     assert "headgate/dev/salt-key" in gone["left"][0]["message"]
 
+    # An environment of the same name goes on with the salt key that was kept, and a later run changes nothing about it.
+    assert _outcomes(_data("deploy", "up", "security")) == {"security": "done"}
+    assert _outcomes(_data("deploy", "up", "security")) == {"security": "skipped"}
+    exported = {one["Name"]: one["Value"] for one in boto3.client("cloudformation").list_exports()["Exports"]}
+    value = boto3.client("secretsmanager").get_secret_value(SecretId=exported["headgate-dev-SaltKeySecretArn"])
+    assert json.loads(value["SecretString"]) == {"LITELLM_SALT_KEY": task.environment["LITELLM_SALT_KEY"]}
+
     refused = _data("deploy", "down", "--delete-data", *_ALL, code=3)
     assert refused["options"] == ["--confirm=data"] * 2
     nothing = _data("deploy", "down", "--delete-data", *_ALL, "--confirm", "data", "--confirm", "data")

@@ -36,7 +36,7 @@ def test_many_names_are_counted(account: Account) -> None:
         client.create_secret(Name=f"headgate/dev/{name}", SecretString="{}")
     message = names(subject(DEV, account))[1]
     assert message.count("headgate-dev-security makes the secret headgate/dev/") == 3
-    assert message.endswith("And 2 more.")
+    assert message.endswith("And 1 more.")
 
 
 def test_names_that_may_not_be_looked_up_are_unknown(account: Account) -> None:

@@ -138,8 +138,13 @@ def deployed_database(account: Account, environment: Environment) -> DeployedDat
 
 def restored_from(account: Account, environment: Environment) -> str:
     """Return which backup the database was last brought back from, as its stack has it; empty for none."""
-    found = _find(account, f"{environment.prefix}-database")
-    return "" if found is None else _parameters(found).get(RESTORED, "")
+    return (parameters_of(account, f"{environment.prefix}-database") or {}).get(RESTORED, "")
+
+
+def parameters_of(account: Account, stack: str) -> dict[str, str] | None:
+    """Return the parameters that a stack was made with, None where there is none that holds anything."""
+    found = _find(account, stack)
+    return None if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS" else _parameters(found)
 
 
 def _find(account: Account, name: str) -> Mapping[str, Any] | None:

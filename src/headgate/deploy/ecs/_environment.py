@@ -99,7 +99,8 @@ class Inputs:
     `image` is a full reference, by digest or by a tag that is not `latest`. `rotation_package` and `configuration` are
     keys in the bootstrap bucket; without a configuration the image's own counts. `provider_keys` are the members that
     the secret `api-keys` holds. `bedrock_model_arns` are what the gateway may invoke. `restored` says which backup the
-    database was brought back from, and when; a restore writes it, and nothing else changes it.
+    database was brought back from, and when; a restore writes it, and nothing else changes it. `salt_key_secret` and
+    `salt_key_key` are the ARNs of a salt key that an earlier environment of this name kept.
     """
 
     image: str
@@ -108,3 +109,5 @@ class Inputs:
     provider_keys: frozenset[str] = frozenset({"OPENAI_API_KEY", "ANTHROPIC_API_KEY"})
     bedrock_model_arns: tuple[str, ...] = ()
     restored: str = ""
+    salt_key_secret: str = ""
+    salt_key_key: str = ""

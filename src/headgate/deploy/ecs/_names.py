@@ -68,10 +68,7 @@ class _Named(NamedTuple):
 
 _DELETE = "delete it, or import it into the stack"
 _SALT_KEY = "/salt-key"
-_KEEP = (
-    "an earlier environment left it, and its database and snapshots can only be read with it. Save its value, delete"
-    " it, and put the value back as soon as `headgate deploy up security` has made the new one: docs/backups.md"
-)
+"""The end of the one name that is taken over: the security stack goes on with a salt key that is there already."""
 
 
 def _log_group(account: Account, name: str) -> str | None:
@@ -100,7 +97,7 @@ def _secret(account: Account, name: str) -> str | None:
     except client.exceptions.ResourceNotFoundException:
         return None
     if "DeletedDate" not in found:
-        return _KEEP if name.endswith(_SALT_KEY) else _DELETE
+        return None if name.endswith(_SALT_KEY) else _DELETE
     return (
         "it was deleted, and its name is taken until its recovery window is over; `aws secretsmanager delete-secret"
         f" --secret-id {name} --force-delete-without-recovery` ends that"

@@ -95,6 +95,8 @@ def _parameters(environment: Environment, inputs: Inputs) -> dict[str, dict[str,
             "AlarmEmail": environment.alarm_email or "",
             "CloudTrail": _flag(environment.cloudtrail),
             "BudgetDollars": str(environment.budget_dollars or 0),
+            "SaltKeyArn": inputs.salt_key_secret,
+            "SaltKeyKmsKeyArn": inputs.salt_key_key,
             **webui,
         },
         "network": {

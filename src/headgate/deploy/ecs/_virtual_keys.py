@@ -46,4 +46,3 @@ def _made(url: str, opener: str, alias: str, web: Web) -> str:
         advice = f"a key called {alias} exists already: delete it there" if taken else "its log says why"
         raise DeployError(f"The gateway at {url} did not make the virtual key {alias} ({answer.status}): {advice}.")
     return key
-

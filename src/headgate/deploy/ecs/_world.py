@@ -10,6 +10,7 @@ from headgate.deploy.ecs._configuration import GatewayConfiguration, read_config
 from headgate.deploy.ecs._deployed_database import restored_from
 from headgate.deploy.ecs._environment import Inputs
 from headgate.deploy.ecs._image import image_tag, is_in_ecr
+from headgate.deploy.ecs._kept import SaltKey, kept_salt_key
 from headgate.deploy.ecs._logs import failure_report
 from headgate.deploy.ecs._packages import RotationPackage
 from headgate.deploy.ecs._reader import Event
@@ -87,6 +88,7 @@ class World:
         """Return what earlier steps produced. Raises `DeployError` and `ConfigurationError`."""
         configuration = self.configuration
         models = () if configuration is None else configuration.models
+        salt_key = self._salt_key()
         return Inputs(
             image=self._image_or_planned(),
             rotation_package=self.package.key,
@@ -94,6 +96,8 @@ class World:
             provider_keys=self._provider_keys(),
             bedrock_model_arns=bedrock_model_arns(models, self._given.region, self._account_id()),
             restored=self._restored(),
+            salt_key_secret=salt_key.secret,
+            salt_key_key=salt_key.key,
         )
 
     def runner(self, progress: Progress = lambda sentence: None) -> StackRunner:
@@ -143,6 +147,14 @@ class World:
         except DeployError:
             return wanted if self.configuration is not None else known
         return wanted | frozenset(name for name, text in (value or {}).items() if text)
+
+    def _salt_key(self) -> SaltKey:
+        """Return a salt key that is there already; none where that can not be told."""
+        try:
+            with explained("The salt key"):
+                return kept_salt_key(self.account, self._given)
+        except DeployError:
+            return SaltKey()
 
     def _restored(self) -> str:
         """Return which backup the database was brought back from; empty where that can not be told."""
