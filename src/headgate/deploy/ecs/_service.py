@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.deploy.ecs._account import Account
-from headgate.deploy.ecs._tasks import stopped_tasks
+from headgate.deploy.ecs._tasks import scale_service, stopped_tasks
 from headgate.deploy.engine import DeployError, Progress
 
 _POLL_SECONDS = 10.0
@@ -62,8 +62,7 @@ class Service:
 
     def scale(self, tasks: int) -> None:
         """Have so many tasks run. Autoscaling moves on from there within its limits."""
-        client = self._account.client("ecs")
-        self._account.call(client.update_service, cluster=self._cluster, service=self.name, desiredCount=tasks)
+        scale_service(self._account.client("ecs"), self._cluster, self.name, tasks, self._account.call)
 
     def wait_until_steady(self, progress: Progress, seconds: float = STEADY_SECONDS) -> ServiceState:
         """Wait until it is steady and return how it is.

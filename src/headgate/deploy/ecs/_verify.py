@@ -8,9 +8,7 @@ from headgate.deploy.ecs._account import Account
 from headgate.deploy.ecs._verify_resources import SERVICES, Reading, resource_probes
 from headgate.deploy.ecs._verify_secrets import secret_probes
 from headgate.deploy.engine import Check, DeployError, Verdict
-from headgate.deploy.rotation import MasterKey
-from headgate.deploy.secrets import Vault, find
-from headgate.deploy.secrets import explained as secret_explained
+from headgate.deploy.secrets import Vault, master_key
 from headgate.deploy.settings import Environment
 from headgate.deploy.verification import (
     Front,
@@ -84,7 +82,7 @@ def _outside(
         f"`headgate deploy logs gateway --env {environment.name}` shows why; where only some networks may reach it, run"
         " this from one of them."
     )
-    front = Front(web, url, lambda: _master_key(vault()), advice)
+    front = Front(web, url, lambda: master_key(vault()), advice)
     models = configured_models(environment.configuration, environment.image)
     yield from gateway_probes(front, models, INTERNAL_PATHS)
     if environment.domain is None:
@@ -135,13 +133,3 @@ def _certificate(web: Web, domain: str, now: datetime) -> Result:
         f"it ends on {ends:%Y-%m-%d}, in {left} days, and was not renewed: the record that proves the domain has to"
         " stand in its zone. The certificate in ACM says what is missing."
     )
-
-
-def _master_key(vault: Vault) -> str:
-    """Return the key that the gateways were started with. Raises `DeployError`."""
-    entry = find("master-key")
-    value = vault.value(entry)
-    if value is None:
-        raise DeployError(f"the secret {vault.name(entry)} holds nothing.")
-    with secret_explained(vault.name(entry)):
-        return MasterKey.from_value(value).current
